@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+# Writes ${OUTPUT}: every script in ${FOLDER} as a row of lua_scripts[] (store/scripts.h), by name.
+file(GLOB FILES ${FOLDER}/*.lua)
+list(SORT FILES)
+set(ROWS "")
+set(BODIES "")
+foreach(FILE ${FILES})
+  get_filename_component(NAME ${FILE} NAME_WE)
+  file(READ ${FILE} HEX HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," BYTES "${HEX}")
+  string(APPEND BODIES "static const char ${NAME}_text[] = {${BYTES}0};\n")
+  string(APPEND ROWS "    {\"${NAME}\", ${NAME}_text, sizeof ${NAME}_text - 1},\n")
+endforeach()
+file(WRITE ${OUTPUT} "/* made from lua/ */\n#include \"store/scripts.h\"\n\n${BODIES}
+const struct lua_script lua_scripts[] = {\n${ROWS}};
+const size_t lua_script_count = sizeof lua_scripts / sizeof lua_scripts[0];\n")

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_CONFIG_H
+#define SB_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/result.h"
+
+/*
+ * All options, from one table (config.c): flags win over the environment (SIGNALBOX_*), which wins
+ * over the file (--config, JSON), which wins over the defaults. Read-only for everyone else; what a
+ * reload changes is changed in place, so read the field each time you need it and keep no copy.
+ */
+struct strings {
+    char **items;
+    size_t count;
+};
+
+struct rate {
+    uint32_t count;      /* 0: no limit */
+    uint32_t per_ms;
+};
+
+enum sql_driver { SQL_NONE, SQL_SQLITE, SQL_MYSQL };
+
+struct config {
+    /* the process */
+    struct strings addr;          /* HOST:PORT, :PORT, [v6]:PORT or unix:///path */
+    struct strings tls_addr;
+    char *tls_cert, *tls_key;
+    char *redis, *data, *config_file;
+    uint32_t workers;
+    bool daemon;
+    char *pid_file, *log_file;
+    enum log_format log_format;
+    enum log_level log_level;
+    uint32_t drain_rate;          /* WebSockets closed per second */
+    uint32_t drain_timeout_ms;
+
+    /* connections */
+    uint32_t max_conns_total;     /* --max-connections: sockets in all */
+    uint32_t max_conns_per_ip;    /* 0: no limit */
+    bool trust_proxy;
+    uint32_t max_header, max_body;
+    uint32_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+    uint32_t ping_interval_ms, silence_timeout_ms;
+    uint32_t ws_pending_max;
+    bool ws_deflate;
+    struct strings cors_origins;
+
+    /* Redis and channels */
+    uint32_t redis_timeout_ms, redis_wait_ms, redis_pending_max;
+    uint32_t reconnect_grace_ms;
+    uint32_t live_bound;
+    uint32_t feed_keep, feed_keep_ms;
+    uint32_t settle_delay_ms;
+
+    /* authentication */
+    char *universe_auth_url, *token_auth_url;
+    uint32_t auth_timeout_ms, auth_cache_ms, auth_refused_cache_ms;
+    struct rate auth_failures;    /* per IP */
+
+    /* mailbox */
+    uint32_t job_ttl_ms, mailbox_cap;
+
+    /* relay */
+    uint32_t queue_max, relay_max_message, relay_handshake_ms, relay_ttl_ms;
+
+    /* push: the names of the original */
+    enum sql_driver db;
+    char *dsn;
+    struct strings origins;
+    uint32_t max_conns, max_queued, offline_ttl_ms, max_ttl_ms;
+    uint32_t rate_limit, rate_period_ms, revalidate_period_ms;
+};
+
+/*
+ * Reads arguments (without the program's name and the command), environment and file. All that is
+ * wrong is reported at once, one line each, into `complaints`: name, value, and what would be right.
+ */
+struct config *config_load(int argc, char *const argv[], char *const environ_[],
+                           struct buf *complaints);
+void config_free(struct config **config);
+
+/* Reads everything anew; options that need no new socket take effect in place. When anything is
+ * wrong nothing changes. Names of changed options that need a restart go into `notes`. */
+bool config_reload(struct config *config, struct buf *complaints, struct buf *notes) MUST_CHECK;
+
+/* The text of --help, and docs/options.md: both from the table. */
+void config_print_help(struct buf *out);
+void config_print_page(struct buf *out);
+
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_HTTP_H
+#define SB_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "peer.h"
+
+/*
+ * HTTP/1.1 as a dialect sees it (RFC 9110, RFC 9112): a request that is complete, body included,
+ * and is answered once. Bytes, limits, keep-alive, pipelining, chunked bodies, time-outs, HEAD,
+ * OPTIONS, 404, 405 and CORS are the core's business, from the table of routes.
+ */
+struct http_request;
+struct ws_ops;
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_METHODS };
+
+typedef void http_handle_fn(struct http_request *request, void *dialect);
+
+struct http_route {
+    enum http_method method;    /* GET answers HEAD too                                          */
+    const char *path;           /* "/publish"; a last segment "{}" matches any one: http_param() */
+    http_handle_fn *handle;
+    bool is_cross_origin;       /* a browser of another origin may call it (--cors-origins)      */
+};
+
+/* ---- reading: all borrowed until the request is answered or gone ------------------------------ */
+
+enum http_method http_request_method(const struct http_request *request);
+struct slice http_path(const struct http_request *request);   /* as sent, without the query      */
+struct slice http_param(const struct http_request *request);  /* the "{}" segment, decoded       */
+struct slice http_body(const struct http_request *request);   /* empty when there is none        */
+const struct peer *http_peer(const struct http_request *request);
+
+/* The first header of that name (lower case), trimmed. data is NULL when there is none. */
+struct slice http_header(const struct http_request *request, const char *name);
+
+/* The first query parameter of that name, percent-decoded ('+' is a blank). data is NULL when there
+ * is none or its encoding is broken. */
+struct slice http_query(struct http_request *request, const char *name);
+
+/* "Authorization: Bearer <token>" (RFC 6750): the token; data is NULL when there is none. */
+struct slice http_bearer(const struct http_request *request);
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+/*
+ * What the dialect keeps while the answer is not known yet. `on_gone` runs when the client goes
+ * away (or the node stops) before the answer: cancel what is pending, free `ctx`, and do not answer.
+ * After http_reply() or http_upgrade() it does not run: free `ctx` before you answer.
+ */
+typedef void http_gone_fn(void *ctx);
+void http_wait(struct http_request *request, http_gone_fn *on_gone, void *ctx);
+
+/* ---- answering: each ends the request; the pointer is dead afterwards ------------------------- */
+
+struct http_reply {
+    int status;
+    const char *type;    /* Content-Type; NULL: none                                             */
+    struct slice body;   /* copied                                                               */
+    const char *headers; /* further complete header lines, each ending in CRLF, or NULL          */
+};
+void http_reply(struct http_request *request, const struct http_reply *reply);
+
+/* text/plain; charset=utf-8 with a line feed behind the text, as Go's http.Error writes it. */
+void http_reply_text(struct http_request *request, int status, const char *text);
+
+/* application/json: {"error":"…"} */
+void http_reply_error(struct http_request *request, int status, const char *error);
+
+/* application/json: the body as it stands. */
+void http_reply_json(struct http_request *request, int status, struct slice json);
+
+/* 503 {"error":"…"} with Retry-After: 1. */
+void http_reply_unavailable(struct http_request *request, const char *error);
+
+/* 429 with Retry-After in whole seconds, at least 1. */
+void http_reply_too_many(struct http_request *request, const char *type, struct slice body,
+                         uint32_t retry_after_s);
+
+/*
+ * Switches to WebSocket (RFC 6455). When the request is no WebSocket handshake it is answered with
+ * 400, or 426 for another version. Afterwards exactly one of these happens, never before this
+ * returns: on_open and later on_close; or on_close alone.
+ */
+void http_upgrade(struct http_request *request, const struct ws_ops *ops, void *conn);
+bool http_is_upgrade(const struct http_request *request);
+
+#endif

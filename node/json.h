@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_JSON_H
+#define SB_JSON_H
+
+#include "base/buf.h"
+
+/*
+ * JSON (RFC 8259) that is passed through byte for byte: checks a text and finds where its members
+ * are, without decoding what it carries. Numbers of any size, duplicate keys and \u0000 are legal and
+ * stay as they are. Invalid UTF-8, unpaired surrogates aside, is refused, as is more than 64 levels
+ * of nesting. What we read for ourselves (configuration, answers of hooks) is jansson's business.
+ */
+enum { JSON_DEPTH_MAX = 64 };
+
+enum json_type {
+    JSON_ABSENT, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+};
+
+/* One value, as it stands in the text: borrowed from it. Strings include their quotes. */
+struct json {
+    enum json_type type;
+    struct slice raw;
+};
+
+/* The whole text is one value (blanks around it aside): fills `value_out`. */
+bool json_parse(struct slice text, struct json *value_out);
+
+/* A member to look for in an object: `name` in, `value` out (JSON_ABSENT when it is not there; the
+ * last one when it stands there more than once, as JavaScript and Go have it). */
+struct json_member {
+    const char *name;
+    struct json value;
+};
+
+/* `object` came from json_parse() or one of these: it is valid. False when it is no object. */
+bool json_members(struct json object, struct json_member *members, size_t count);
+
+/* Steps through an array's items: *offset starts at 0. False at the end, or when it is no array. */
+bool json_next(struct json array, size_t *offset, struct json *item_out);
+
+/* Appends the string's bytes, escapes decoded to UTF-8. False when it is no string, holds an unpaired
+ * surrogate, or does not fit. */
+bool json_string(struct json value, struct buf *out);
+
+/* An integer without fraction or exponent, within min..max. */
+bool json_integer(struct json value, int64_t min, int64_t max, int64_t *number_out);
+
+/* Appends `text` (valid UTF-8) as a JSON string with its quotes: escapes what must be, no more. */
+bool json_quote(struct buf *out, struct slice text);
+
+bool utf8_is_valid(struct slice text); /* RFC 3629 */
+
+#endif

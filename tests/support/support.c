@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include "base/clock.h"
+
+struct pause {
+    bool is_over;
+};
+
+static void on_tick(uv_timer_t *timer)
+{
+    ((struct pause *)timer->data)->is_over = true;
+}
+
+/* One turn of the loop that does not wait for ever when nothing happens. */
+static void turn(uv_loop_t *loop)
+{
+    struct pause pause = { false };
+    uv_timer_t timer;
+
+    uv_timer_init(loop, &timer);
+    timer.data = &pause;
+    uv_timer_start(&timer, on_tick, 5, 0);
+    uv_run(loop, UV_RUN_ONCE);
+    uv_close((uv_handle_t *)&timer, NULL);
+    uv_run(loop, UV_RUN_NOWAIT);
+}
+
+void support_wait(uv_loop_t *loop, support_done_fn *is_done, void *ctx, uint32_t deadline_ms,
+                  const char *what)
+{
+    int64_t end = clock_ms() + deadline_ms;
+
+    while (!is_done(ctx)) {
+        if (clock_ms() > end)
+            fail_msg("waited %u ms in vain: %s", deadline_ms, what);
+        turn(loop);
+    }
+}
+
+static void print_handle(uv_handle_t *handle, void *ctx)
+{
+    (void)ctx;
+    print_error("still open: %s%s\n", uv_handle_type_name(handle->type),
+                uv_is_closing(handle) ? " (closing)" : "");
+}
+
+void support_loop_close(uv_loop_t *loop)
+{
+    int64_t end = clock_ms() + SUPPORT_WAIT_MS;
+
+    while (uv_run(loop, UV_RUN_NOWAIT) != 0 && clock_ms() < end)
+        ;
+    if (uv_loop_close(loop) != 0) {
+        uv_walk(loop, print_handle, NULL);
+        fail_msg("the loop still holds handles");
+    }
+}
