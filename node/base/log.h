@@ -3,6 +3,7 @@
 #define SB_BASE_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/result.h"
