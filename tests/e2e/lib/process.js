@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Child processes of a test: started, watched, and ended by pid; none outlives the test process.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import net from 'node:net';
+
+export const ROOT = new URL('../../..', import.meta.url).pathname;
+
+/** Waits until `check` returns something truthy, and returns that; fails after `ms`, naming `what`. */
+export async function until(what, check, ms = 10000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await check();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A fresh folder below $TMPDIR, removed when the test is over. */
+export function tempFolder(t) {
+  const folder = mkdtempSync(join(tmpdir(), 'sb-e2e-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return folder;
+}
+
+/** A TCP port that was free a moment ago. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+const alive = new Set();
+process.on('exit', () => {
+  for (const child of alive) child.process.kill('SIGKILL');
+});
+
+/** One child: its output, its end, signals to it. */
+export class Child {
+  constructor(file, args, options = {}) {
+    this.output = '';
+    this.process = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    alive.add(this);
+    const keep = (chunk) => {
+      this.output = (this.output + chunk).slice(-1_000_000);
+    };
+    this.process.stdout?.on('data', keep);
+    this.process.stderr?.on('data', keep);
+    this.exited = new Promise((resolve) => {
+      this.process.on('error', (error) => {
+        keep(String(error));
+        alive.delete(this);
+        resolve({ code: -1, signal: null });
+      });
+      this.process.on('close', (code, signal) => {
+        alive.delete(this);
+        this.end = { code, signal };
+        resolve(this.end);
+      });
+    });
+  }
+
+  get pid() {
+    return this.process.pid;
+  }
+
+  signal(name) {
+    this.process.kill(name);
+  }
+
+  /** SIGKILL, and waits until it is gone. */
+  async kill() {
+    if (!this.end) this.process.kill('SIGKILL');
+    return this.exited;
+  }
+
+  /** SIGTERM, and waits for the end; SIGKILL when that takes too long. */
+  async stop(ms = 15000) {
+    if (this.end) return this.end;
+    this.process.kill('SIGTERM');
+    const timer = setTimeout(() => this.process.kill('SIGKILL'), ms);
+    const end = await this.exited;
+    clearTimeout(timer);
+    return end;
+  }
+}
+
+/** Runs a program to its end; returns { code, stdout, stderr }. */
+export async function run(file, args, { input, env } = {}) {
+  const child = spawn(file, args, { env: { ...process.env, ...env } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  child.stdin.on('error', () => {});
+  child.stdin.end(input ?? '');
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  return { code, stdout, stderr };
+}
