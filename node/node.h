@@ -21,6 +21,7 @@ struct node {
     struct hub *hub;
     struct inbox *inbox;
     struct auth *auth;
+    struct ws_host *ws_host; /* where HTTP hands upgraded connections to */
     struct metrics metrics;
     char id[24];        /* unique to this process' life: lower-case hex */
     bool is_draining;
