@@ -10,7 +10,7 @@
  * stay as they are. Invalid UTF-8, unpaired surrogates aside, is refused, as is more than 64 levels
  * of nesting. What we read for ourselves (configuration, answers of hooks) is jansson's business.
  */
-enum { JSON_DEPTH_MAX = 64 };
+enum { JSON_DEPTH_MAX = 64, JSON_ENVELOPE_MAX = 2 };
 
 enum json_type {
     JSON_ABSENT, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
@@ -24,6 +24,10 @@ struct json {
 
 /* The whole text is one value (blanks around it aside): fills `value_out`. */
 bool json_parse(struct slice text, struct json *value_out);
+
+/* The same for a text that wraps values in `envelope` levels of its own (0..JSON_ENVELOPE_MAX): so
+ * many more are allowed, and what is wrapped may have all of its 64. */
+bool json_parse_within(struct slice text, unsigned envelope, struct json *value_out);
 
 /* A member to look for in an object: `name` in, `value` out (JSON_ABSENT when it is not there; the
  * last one when it stands there more than once, as JavaScript and Go have it). */
