@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { Child, run, tempFolder, until } from './process.js';
 
 export class Redis {
-  static async start(t) {
+  /** With `port` it listens on that TCP port of the loopback as well; `fsync` is its appendfsync. */
+  static async start(t, { port = 0, fsync = 'always' } = {}) {
     const redis = new Redis();
+    Object.assign(redis, { port, fsync });
     redis.folder = tempFolder(t);
     redis.socket = join(redis.folder, 'redis.sock');
     redis.url = `unix://${redis.socket}`;
@@ -16,8 +18,8 @@ export class Redis {
 
   async launch() {
     this.child = new Child('redis-server', [
-      '--port', '0', '--unixsocket', this.socket, '--dir', this.folder,
-      '--appendonly', 'yes', '--appendfsync', 'always', '--save', '',
+      '--port', String(this.port), '--bind', '127.0.0.1', '--unixsocket', this.socket, '--dir', this.folder,
+      '--appendonly', 'yes', '--appendfsync', this.fsync, '--save', '',
     ]);
     await until('redis answers', async () => (await this.tryCommand('ping')) === 'PONG');
   }

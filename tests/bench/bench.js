@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+// ./dev bench [NAME…]: each figure of docs/benchmarks.md, ours and the peers' in the same run.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { ROOT } from '../e2e/lib/process.js';
+import {
+  cleanUp, hold, load, manyPlayers, measure, pause, run, startExpress, startNchan, startRedis, startSignalbox,
+  startSocketIo, token, usage,
+} from './lib.js';
+
+const SIO = '/socket.io/?EIO=4&transport=websocket';
+const report = [];
+const say = (line) => {
+  console.log(line);
+  report.push(line);
+};
+const table = (head, rows) => {
+  say(`| ${head.join(' | ')} |`);
+  say(`| ${head.map(() => '---').join(' | ')} |`);
+  for (const row of rows) say(`| ${row.join(' | ')} |`);
+  say('');
+};
+const round = (number, digits = 0) => Number(number.toFixed(digits)).toLocaleString('en-US');
+const server = async (redis) => `Authorization: Bearer ${await token(redis, 'server', 'bench')}\r\n`;
+
+/** One message to 1,000 connections on the other node, as fast as it is accepted. */
+async function fanout() {
+  say('## Broadcast to 1,000 connections on the other node\n');
+  const rows = [];
+  const measureOne = async (name, pid, ...args) => {
+    const { result, user, cpu } = await measure([pid], () => load('--receivers', 1000, '--senders', 2, '--http',
+      '--window', 1, '--seconds', 8, ...args));
+    rows.push([name, round(result.received / result.seconds), round(result.received / cpu),
+      round((user / result.received) * 1e6, 2), round(result.received / result.answered / 10) / 100]);
+    await cleanUp();
+  };
+  {
+    const redis = await startRedis();
+    const [a, b] = await startSignalbox(redis, 2);
+    await measureOne('signalbox', b.pid, '--receive', `${b.wsUrl}/ws?token=${await token(redis, 'player', 'p')}`,
+      '--send', `${a.url}/broadcast`, '--header', await server(redis),
+      '--message', '{"event":"e","payload":"@T and some more text to make up a message of usual size, about 100 bytes"}');
+  }
+  {
+    const redis = await startRedis();
+    const [a, b] = await startNchan(redis, 2);
+    await measureOne('nginx + nchan', b.pid, '--receive', `${b.wsUrl}/sub/all`, '--send', `${a.url}/pub/all`,
+      '--message', '{"event":"e","payload":"@T and some more text to make up a message of usual size, about 100 bytes"}');
+  }
+  {
+    const redis = await startRedis();
+    const [a, b] = await startSocketIo(redis, 2);
+    await measureOne('Socket.IO', b.pid, '--receive', b.wsUrl + SIO, '--receive-hello', '40',
+      '--receive-hello', '42["join","all"]', '--hello-ok', '4', '--send', `${a.url}/publish`,
+      '--message', '{"room":"all","event":"e","payload":"@T and some more text to make up a message of usual size, about 100 bytes"}');
+  }
+  table(['', 'deliveries/s', 'deliveries per CPU second', 'user µs per delivery', 'share delivered'], rows);
+}
+
+const relayCases = [['500/s', 500, 8], ['8,000/s', 8000, 8], ['20,000/s', 20000, 8]];
+
+async function redisCost(redis, work) {
+  const read = async () => {
+    const cpu = await redis.command('INFO', 'cpu');
+    const stats = await redis.command('INFO', 'commandstats');
+    const number = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0);
+    return {
+      cpu: number(cpu, /used_cpu_user:([\d.]+)/) + number(cpu, /used_cpu_sys:([\d.]+)/),
+      scripts: number(stats, /cmdstat_evalsha:calls=(\d+)/) + number(stats, /cmdstat_eval:calls=(\d+)/),
+    };
+  };
+  const before = await read();
+  const result = await work();
+  const after = await read();
+  return { result, cpu: after.cpu - before.cpu, scripts: after.scripts - before.scripts };
+}
+
+/** 100 channels, senders on one node, receivers on the other. */
+async function relay() {
+  say('## Relay: 100 channels, sender and receiver on different nodes\n');
+  const rows = [];
+  const text = 'a chat line of some length, as people write them, and a bit more to reach two hundred bytes in all';
+  const measureOne = async (name, args) => {
+    for (const [label, rate, seconds] of relayCases) {
+      const redis = await startRedis();
+      const { result, cpu, scripts } = await redisCost(redis, async () =>
+        load('--rate', rate, '--seconds', seconds, '--window', 200, ...(await args(redis))));
+      rows.push([name, label, round(result.answered / result.seconds), round(result.received / result.seconds),
+        round(result.p50_us / 1000, 2), round(result.p99_us / 1000, 2), round((cpu / result.received) * 1e6, 1),
+        scripts > 0 ? round(scripts / result.sent, 2) : '–', `${result.sent - result.answered}`]);
+      await cleanUp();
+    }
+  };
+  await measureOne('signalbox', async (redis) => {
+    const [a, b] = await startSignalbox(redis, 2);
+    const key = await token(redis, 'relay', 'bench');
+    return ['--senders', 100, '--send', `${a.wsUrl}/sync?api_key=${key}`,
+      '--hello', '{"type":"mod","data":{"server_id":"s","channel_id":"c@C"}}',
+      '--message', `{"msg_id":"@N","id":"s","destination":{"channel_id":"c@C"},"author":{"id":"a"},"content":"@T ${text}"}`,
+      '--ack', '{"status":"completed"', '--receivers', 1, '--receive', `${b.wsUrl}/sync?api_key=${key}`,
+      '--receive-hello', '{"type":"bot","data":{"bot_id":"b"}}', '--hello-ok', '{"status":"connected"'];
+  });
+  await measureOne('nginx + nchan', async (redis) => {
+    const [a, b] = await startNchan(redis, 2);
+    return ['--senders', 100, '--send', `${a.wsUrl}/pub/c@C`, '--message', `@T @N ${text} ${text}`, '--ack', '',
+      '--receivers', 100, '--receive', `${b.wsUrl}/sub/c@C`];
+  });
+  await measureOne('Socket.IO', async (redis) => {
+    const [a, b] = await startSocketIo(redis, 2);
+    return ['--senders', 100, '--send', a.wsUrl + SIO, '--hello', '40', '--hello-ok', '4',
+      '--message', `42@C["relay","c@C","@T @N ${text} ${text}"]`, '--ack', '43',
+      '--receivers', 100, '--receive', b.wsUrl + SIO, '--receive-hello', '40', '--receive-hello', '42["join","c@C"]'];
+  });
+  table(['', 'offered', 'acknowledged/s', 'delivered/s', 'p50 ms', 'p99 ms', 'Redis µs/message', 'script calls/message',
+    'not acknowledged'], rows);
+}
+
+/** HTTP publishes on one node, the player on the other. */
+async function publish() {
+  say('## Publish over HTTP to a player on the other node\n');
+  const rows = [];
+  const measureOne = async (name, ...args) => {
+    const result = await load('--senders', 32, '--http', '--window', 1, '--seconds', 8, '--receivers', 1, ...args);
+    rows.push([name, round(result.answered / result.seconds), round(result.received / result.seconds), round(result.p50_us / 1000, 2),
+      round(result.p99_us / 1000, 2)]);
+    await cleanUp();
+  };
+  {
+    const redis = await startRedis();
+    const [a, b] = await startSignalbox(redis, 2);
+    await measureOne('signalbox', '--send', `${a.url}/publish`, '--header', await server(redis),
+      '--message', '{"player_id":"p","event":"e","payload":"@T"}', '--receive', `${b.wsUrl}/ws?token=${await token(redis, 'player', 'p')}`);
+  }
+  {
+    const redis = await startRedis();
+    const [a, b] = await startSocketIo(redis, 2);
+    await measureOne('Socket.IO', '--send', `${a.url}/publish`, '--message', '{"room":"p","event":"e","payload":"@T"}',
+      '--receive', b.wsUrl + SIO, '--receive-hello', '40', '--receive-hello', '42["join","p"]', '--hello-ok', '4');
+  }
+  {
+    const redis = await startRedis();
+    const [a, b] = await startNchan(redis, 2);
+    await measureOne('nginx + nchan', '--send', `${a.url}/pub/p`, '--message', '@T', '--receive', `${b.wsUrl}/sub/p`);
+  }
+  table(['', 'published/s', 'delivered/s', 'p50 ms', 'p99 ms'], rows);
+}
+
+/** Game servers that poll: 10,000 live jobs with empty mailboxes. */
+async function polls() {
+  say('## Polls: 10,000 live jobs, empty mailboxes\n');
+  const rows = [];
+  const common = (key) => ['--senders', 64, '--http', '--window', 1, '--seconds', 8, '--indexes', 10000,
+    '--header', `x-universe-id: u\r\nx-api-key: ${key}\r\nx-job-id: job-@R\r\n`];
+  const measureOne = async (name, pids, key, url) => {
+    await load(...common(key), '--seconds', 3, '--send', `${url}/api/v1/commands`);
+    const { result, cpu } = await measure(pids, () => load(...common(key), '--send', `${url}/api/v1/commands`));
+    rows.push([name, round(result.answered / result.seconds), round((cpu / result.answered) * 1e6, 1), result.failed]);
+    await cleanUp();
+  };
+  {
+    const redis = await startRedis();
+    const key = await token(redis, 'universe', 'u');
+    const [a] = await startSignalbox(redis, 1, ['--job-ttl', '60s']);
+    await measureOne('signalbox, one node', [a.pid, redis.child.pid], key, a.url);
+  }
+  const { url, pid } = await startExpress();
+  await measureOne('Express and a Map', [pid], 'bench-key', url);
+  table(['', 'polls/s', 'CPU µs per poll (Redis included)', 'failed'], rows);
+}
+
+/** Memory of connections that do nothing: the slope between 2,000 and 18,000. */
+async function idle() {
+  say('## Idle connections\n');
+  const rows = [];
+  const measureOne = async (name, pid, ...args) => {
+    const sizes = [];
+    for (const count of [2000, 18000]) {
+      const held = await hold('--receivers', count, ...args);
+      await pause(1500);
+      sizes.push([held.open, usage(pid).rss, held.open_s]);
+      await held.release();
+      await pause(1000);
+    }
+    rows.push([name, round((sizes[1][1] - sizes[0][1]) / (sizes[1][0] - sizes[0][0])), round(sizes[1][0]), round(sizes[1][0] / sizes[1][2])]);
+    await cleanUp();
+  };
+  {
+    const redis = await startRedis();
+    const prefix = await manyPlayers(redis, 18000);
+    const [a] = await startSignalbox(redis, 1);
+    await measureOne('signalbox, authenticated', a.pid, '--receive', `${a.wsUrl}/ws?token=${prefix}-@C`);
+  }
+  {
+    const redis = await startRedis();
+    const [a] = await startNchan(redis, 1);
+    await measureOne('nginx + nchan', a.pid, '--receive', `${a.wsUrl}/sub/c@C`);
+  }
+  {
+    const redis = await startRedis();
+    const [a] = await startSocketIo(redis, 1);
+    await measureOne('Socket.IO', a.pid, '--receive', a.wsUrl + SIO, '--receive-hello', '40', '--hello-ok', '4');
+  }
+  table(['', 'bytes per connection', 'connections', 'connects/s'], rows);
+}
+
+const benches = { fanout, relay, publish, polls, idle };
+const wanted = process.argv.slice(2);
+for (const name of wanted) {
+  if (!(name in benches)) {
+    console.error(`no such bench: ${name} (there are: ${Object.keys(benches).join(', ')})`);
+    process.exit(2);
+  }
+}
+const version = async (file, ...args) => {
+  const { stdout, stderr } = await run(file, args).catch(() => ({ stdout: 'not found', stderr: '' }));
+  return (stdout || stderr).split('\n')[0];
+};
+const packageVersion = (name) =>
+  JSON.parse(readFileSync(join(ROOT, `tests/bench/node_modules/${name}/package.json`), 'utf8')).version;
+say(`Machine: ${cpus().length} × ${cpus()[0].model}, ${round(totalmem() / 2 ** 30)} GiB; ${await version('uname', '-sr')}; ` +
+  `${await version('redis-server', '--version')}; Node ${process.version}; Socket.IO ${packageVersion('socket.io')} with ` +
+  `@socket.io/redis-adapter ${packageVersion('@socket.io/redis-adapter')}; Express ${packageVersion('express')}; ${await version('/usr/sbin/nginx', '-v')}\n`);
+try {
+  for (const [name, bench] of Object.entries(benches)) {
+    if (wanted.length === 0 || wanted.includes(name)) await bench();
+  }
+} finally {
+  await cleanUp();
+}
+mkdirSync(join(ROOT, 'build/bench'), { recursive: true });
+writeFileSync(join(ROOT, 'build/bench/report.md'), report.join('\n'));
