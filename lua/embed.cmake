@@ -7,9 +7,10 @@ set(BODIES "")
 foreach(FILE ${FILES})
   get_filename_component(NAME ${FILE} NAME_WE)
   file(READ ${FILE} HEX HEX)
+  file(SHA1 ${FILE} SHA1)
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," BYTES "${HEX}")
   string(APPEND BODIES "static const char ${NAME}_text[] = {${BYTES}0};\n")
-  string(APPEND ROWS "    {\"${NAME}\", ${NAME}_text, sizeof ${NAME}_text - 1},\n")
+  string(APPEND ROWS "    {\"${NAME}\", ${NAME}_text, sizeof ${NAME}_text - 1, \"${SHA1}\"},\n")
 endforeach()
 file(WRITE ${OUTPUT} "/* made from lua/ */\n#include \"store/scripts.h\"\n\n${BODIES}
 const struct lua_script lua_scripts[] = {\n${ROWS}};

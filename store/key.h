@@ -11,7 +11,7 @@
  * escaped so that different identifiers never make the same key: bytes other than
  * A-Z a-z 0-9 - _ . ~ @ + become %XX.
  */
-enum { KEY_ID_MAX = 128, KEY_MAX = 1024 };
+enum { KEY_ID_MAX = 128, KEY_MAX = 1280 };
 
 struct key {
     char text[KEY_MAX];
@@ -29,5 +29,8 @@ void key_make(struct key *key, const char *kind, struct slice realm, struct slic
 /* The same with a free last element behind the part: sb:{…}:<part>:<item> (escaped; 1..128 bytes) */
 void key_make_item(struct key *key, const char *kind, struct slice realm, struct slice id,
                    const char *part, struct slice item);
+
+/* The key's bytes; valid as long as the key. */
+struct slice key_slice(const struct key *key);
 
 #endif
