@@ -14,6 +14,7 @@
  * All options, from one table (config.c): flags win over the environment (SIGNALBOX_*), which wins
  * over the file (--config, JSON), which wins over the defaults. Read-only for everyone else; what a
  * reload changes is changed in place, so read the field each time you need it and keep no copy.
+ * Texts are NULL when they are not set.
  */
 struct strings {
     char **items;
@@ -71,7 +72,8 @@ struct config {
     uint32_t queue_max, relay_max_message, relay_handshake_ms, relay_ttl_ms;
 
     /* push: the names of the original */
-    enum sql_driver db;
+    enum sql_driver db;           /* what db_name says; SQL_NONE when it says nothing we know */
+    char *db_name;
     char *dsn;
     struct strings origins;
     uint32_t max_conns, max_queued, offline_ttl_ms, max_ttl_ms;
@@ -80,7 +82,8 @@ struct config {
 
 /*
  * Reads arguments (without the program's name and the command), environment and file. All that is
- * wrong is reported at once, one line each, into `complaints`: name, value, and what would be right.
+ * wrong is reported at once, one line each, into `complaints`: name, value, and what would be right;
+ * then NULL. `argv` and `environ_` are kept for config_reload(): they must outlive the config.
  */
 struct config *config_load(int argc, char *const argv[], char *const environ_[],
                            struct buf *complaints);
@@ -89,6 +92,9 @@ void config_free(struct config **config);
 /* Reads everything anew; options that need no new socket take effect in place. When anything is
  * wrong nothing changes. Names of changed options that need a restart go into `notes`. */
 bool config_reload(struct config *config, struct buf *complaints, struct buf *notes) MUST_CHECK;
+
+/* Is --db a driver that we know? A start without one fails, but it is no wrong usage. */
+bool config_has_known_driver(const struct config *config, struct why *why) MUST_CHECK;
 
 /* The text of --help, and docs/options.md: both from the table. */
 void config_print_help(struct buf *out);

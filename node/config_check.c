@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* Options that are right each by itself and wrong together. */
+#include <string.h>
+
+#include "config_option.h"
+
+/* Can several processes listen there? */
+static bool is_shareable(const char *address)
+{
+    return strncmp(address, "unix:", 5) != 0 && strcmp(strrchr(address, ':'), ":0") != 0;
+}
+
+static bool are_shareable(const struct strings *addresses)
+{
+    for (size_t i = 0; i < addresses->count; i++)
+        if (!is_shareable(addresses->items[i]))
+            return false;
+    return true;
+}
+
+/* Else what a cap lets wait would be dropped when a listener comes. */
+static bool fits_live_bound(const struct config *config)
+{
+    return config->live_bound >= config->mailbox_cap && config->live_bound >= config->queue_max &&
+           config->live_bound >= config->max_queued;
+}
+
+void config_check_together(const struct config *config, struct buf *complaints)
+{
+    bool has_tls = config->tls_addr.count > 0;
+    bool has_cert = config->tls_cert != NULL, has_key = config->tls_key != NULL;
+    const struct {
+        bool is_wrong;
+        const char *text;
+    } rules[] = {
+        { config->addr.count == 0 && !has_tls, "--addr: nowhere to listen" },
+        { has_tls && !(has_cert && has_key), "--tls-addr: needs --tls-cert and --tls-key" },
+        { has_cert != has_key, "--tls-cert and --tls-key: one needs the other" },
+        { has_cert && has_key && !has_tls, "--tls-cert and --tls-key: need --tls-addr" },
+        { config->db_name != NULL && config->dsn == NULL, "--db: needs --dsn" },
+        { config->db_name == NULL && config->dsn != NULL, "--dsn: needs --db" },
+        { config->silence_timeout_ms <= config->ping_interval_ms,
+          "--silence-timeout: must be longer than --ping-interval" },
+        { config->offline_ttl_ms > config->max_ttl_ms,
+          "--offline-ttl: must not be longer than --max-ttl" },
+        { !fits_live_bound(config),
+          "--live-bound: must not be below --mailbox-cap, --queue-max and --max-queued" },
+        { config->workers > 1 &&
+              !(are_shareable(&config->addr) && are_shareable(&config->tls_addr)),
+          "--workers: processes cannot share port 0 or a unix socket" },
+    };
+
+    for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
+        if (rules[i].is_wrong)
+            buf_printf(complaints, "%s\n", rules[i].text);
+}
