@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One string per place, with a life of its own: what a dead node left behind vanishes by itself.
+ */
+#include "store/members.h"
+
+#include "store/op.h"
+
+static void start_member(struct store *store, const struct verb *verb, const struct member_id *id,
+                         uint32_t ttl_ms, const void *state, size_t state_size,
+                         struct store_op **slot)
+{
+    struct op_number ttl;
+    struct slice args[] = { id->connection, op_u64(&ttl, ttl_ms) };
+    struct key key;
+    struct slice keys[1];
+    struct op_call call = {
+        .verb = verb,
+        .keys = keys,
+        .key_count = 1,
+        .args = args,
+        .arg_count = ttl_ms > 0 ? 2 : 1,
+        .state = state,
+        .state_size = state_size,
+    };
+
+    key_make_item(&key, "mods", id->realm, id->channel, "member", id->server);
+    keys[0] = key_slice(&key);
+    op_start(store, &call, slot);
+}
+
+struct joining {
+    member_fn *done;
+    void *ctx;
+};
+
+static bool judge_taken(const redisReply *reply, enum result *result_out)
+{
+    *result_out = RESULT_OK;
+    return reply_is_string(reply);
+}
+
+static void deliver_taken(struct store *store, enum result result, const redisReply *reply,
+                          void *state)
+{
+    const struct joining *joining = state;
+
+    (void)store;
+    joining->done(result, reply_slice(reply), joining->ctx);
+}
+
+static const struct verb member_take_verb = {
+    .id = VERB_MEMBER_TAKE,
+    .judge = judge_taken,
+    .deliver = deliver_taken,
+};
+
+void member_take(struct store *store, const struct member_id *id, uint32_t ttl_ms, member_fn *done,
+                 void *ctx, struct store_op **slot)
+{
+    struct joining joining = { done, ctx };
+
+    start_member(store, &member_take_verb, id, ttl_ms, &joining, sizeof joining, slot);
+}
+
+static bool judge_renewed(const redisReply *reply, enum result *result_out)
+{
+    if (!reply_is_integer(reply))
+        return false;
+    *result_out = reply->integer == 1 ? RESULT_OK : RESULT_CONFLICT;
+    return true;
+}
+
+static const struct verb member_renew_verb = {
+    .id = VERB_MEMBER_RENEW,
+    .judge = judge_renewed,
+    .deliver = op_deliver_done,
+};
+
+void member_renew(struct store *store, const struct member_id *id, uint32_t ttl_ms,
+                  store_done_fn *done, void *ctx, struct store_op **slot)
+{
+    struct op_done state = { done, ctx };
+
+    start_member(store, &member_renew_verb, id, ttl_ms, &state, sizeof state, slot);
+}
+
+static const struct verb member_release_verb = {
+    .id = VERB_MEMBER_RELEASE,
+    .judge = op_judge_integer,
+    .deliver = op_deliver_done,
+};
+
+void member_release(struct store *store, const struct member_id *id, store_done_fn *done, void *ctx,
+                    struct store_op **slot)
+{
+    struct op_done state = { done, ctx };
+
+    start_member(store, &member_release_verb, id, 0, &state, sizeof state, slot);
+}
