@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Prometheus text (version 0.0.4). A family is a row: its name, and where in which structure its
+ * counters lie; one function prints them all. What has no such row (latencies, the process, health)
+ * is in metrics_node.c.
+ */
+#include <stdio.h>
+
+#include "metrics_family.h"
+#include "node.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const char *const limit_names[LIMIT_KINDS] = {
+    [LIMIT_CONNECTIONS] = "connections",
+    [LIMIT_CONNECTIONS_PER_IP] = "connections_per_ip",
+    [LIMIT_HEADER] = "header",
+    [LIMIT_BODY] = "body",
+    [LIMIT_HEADER_TIME] = "header_time",
+    [LIMIT_BODY_TIME] = "body_time",
+    [LIMIT_IDLE_TIME] = "idle_time",
+    [LIMIT_WRITE_TIME] = "write_time",
+    [LIMIT_WS_MESSAGE] = "ws_message",
+    [LIMIT_WS_PENDING] = "ws_pending",
+    [LIMIT_PLAYER_CONNECTIONS] = "player_connections",
+    [LIMIT_RATE] = "rate",
+    [LIMIT_HANDSHAKE_TIME] = "handshake_time",
+};
+
+const char *limit_name(enum limit_kind limit)
+{
+    return limit_names[limit];
+}
+
+/* ---- labels: of the sample at an index, or NULL when there is none ------------------------------ */
+
+#define TWO(name, first, second)                                                                   \
+    static const char *name(size_t index)                                                          \
+    {                                                                                              \
+        return index == 0 ? first : second;                                                        \
+    }
+
+TWO(enqueue_labels, "status=\"queued\"", "status=\"live\"")
+TWO(recipient_labels, "to=\"bot\"", "to=\"mod\"")
+TWO(reload_labels, "result=\"failed\"", "result=\"good\"")
+
+static char label_room[128];
+
+static const char *label(const char *name, const char *value)
+{
+    snprintf(label_room, sizeof label_room, "%s=\"%s\"", name, value);
+    return label_room;
+}
+
+static const char *labels(const char *name, const char *value, const char *other_name,
+                          const char *other_value)
+{
+    snprintf(label_room, sizeof label_room, "%s=\"%s\",%s=\"%s\"", name, value, other_name,
+             other_value);
+    return label_room;
+}
+
+static const char *status_labels(size_t index)
+{
+    static const char *const classes[] = { NULL, "1xx", "2xx", "3xx", "4xx", "5xx" };
+
+    return classes[index] != NULL ? label("status", classes[index]) : NULL;
+}
+
+static const char *limit_labels(size_t index)
+{
+    return label("limit", limit_name((enum limit_kind)index));
+}
+
+static const char *close_labels(size_t index)
+{
+    return label("reason", close_label((enum close_reason)index));
+}
+
+static const char *relay_labels(size_t index)
+{
+    static const char *const statuses[] = { "completed", "queued", "failed" };
+
+    return labels("from", index < COUNT(statuses) ? "mod" : "bot", "status",
+                  statuses[index % COUNT(statuses)]);
+}
+
+static const char *kind_labels(size_t index)
+{
+    return label("kind", channel_kind_name((enum channel_kind)index));
+}
+
+static const char *append_labels(size_t index)
+{
+    return labels("kind", channel_kind_name((enum channel_kind)(index / 2)), "mode",
+                  index % 2 == 0 ? "queued" : "live");
+}
+
+static const char *drop_labels(size_t index)
+{
+    return labels("kind", channel_kind_name((enum channel_kind)(index / DROP_REASONS)), "reason",
+                  channel_drop_name((enum channel_drop)(index % DROP_REASONS)));
+}
+
+static const char *answer_labels(size_t index)
+{
+    static const char *const answers[AUTH_UNKNOWN + 1] = {
+        [AUTH_OK] = "ok",
+        [AUTH_REFUSED] = "refused",
+        [AUTH_THROTTLED] = "throttled",
+        [AUTH_UNKNOWN] = "unknown",
+    };
+    const char *answer = answers[index % COUNT(answers)];
+
+    if (answer == NULL)
+        return NULL;
+    return labels("kind", credential_kind_name((enum credential_kind)(index / COUNT(answers))),
+                  "answer", answer);
+}
+
+/* ---- families --------------------------------------------------------------------------------- */
+
+#define ONE(type, member) offsetof(struct type, member), 1, NULL
+#define MANY(type, member, label)                                                                  \
+    offsetof(struct type, member), sizeof(((struct type *)NULL)->member) / sizeof(uint64_t), label
+
+/* clang-format off */
+static const struct family node_families[] = {
+    { "signalbox_http_connections_opened_total", "HTTP connections accepted", ONE(metrics, http_connections_opened) },
+    { "signalbox_http_connections", "HTTP connections open", ONE(metrics, http_connections_open) },
+    { "signalbox_http_requests_total", "requests answered, by class of status", MANY(metrics, http_requests, status_labels) },
+    { "signalbox_limit_total", "times a limit said no", MANY(metrics, limits, limit_labels) },
+    { "signalbox_ws_opened_total", "WebSockets opened", ONE(metrics, ws_opened) },
+    { "signalbox_ws_connections", "WebSockets open", ONE(metrics, ws_open) },
+    { "signalbox_ws_closed_total", "WebSockets closed, by reason", MANY(metrics, ws_closed, close_labels) },
+    { "signalbox_ws_messages_received_total", "WebSocket messages received", ONE(metrics, ws_messages_in) },
+    { "signalbox_ws_messages_sent_total", "WebSocket messages sent", ONE(metrics, ws_messages_out) },
+    { "signalbox_ws_bytes_received_total", "payload bytes received", ONE(metrics, ws_bytes_in) },
+    { "signalbox_ws_bytes_sent_total", "payload bytes sent", ONE(metrics, ws_bytes_out) },
+    { "signalbox_ws_pending_bytes", "bytes that wait for WebSocket peers to read", ONE(metrics, ws_pending_bytes) },
+    { "signalbox_mailbox_polls_total", "polls accepted", ONE(metrics, mailbox_polls) },
+    { "signalbox_mailbox_commands_taken_total", "commands handed out", ONE(metrics, mailbox_commands_taken) },
+    { "signalbox_mailbox_commands_enqueued_total", "commands accepted, by state of the job", MANY(metrics, mailbox_commands_enqueued, enqueue_labels) },
+    { "signalbox_mailbox_held_polls", "long polls held open", ONE(metrics, mailbox_held_polls) },
+    { "signalbox_relay_messages_total", "messages acknowledged, by sender and acknowledgement", MANY(metrics, relay_messages, relay_labels) },
+    { "signalbox_relay_malformed_total", "malformed messages", ONE(metrics, relay_malformed) },
+    { "signalbox_relay_delivered_total", "messages written to a recipient", MANY(metrics, relay_delivered, recipient_labels) },
+    { "signalbox_relay_mods", "mods connected", ONE(metrics, relay_mods) },
+    { "signalbox_relay_bots", "bots connected", ONE(metrics, relay_bots) },
+    { "ws_active_connections", "players' connections open", ONE(metrics, push_active) },
+    { "ws_messages_published_total", "messages published by servers", ONE(metrics, push_published) },
+    { "ws_messages_delivered_total", "messages written to players' connections", ONE(metrics, push_delivered) },
+    { "signalbox_redis_restarts_total", "times the private Redis was started again", ONE(metrics, redis_restarts) },
+    { "signalbox_config_reloads_total", "reloads of the options", MANY(metrics, config_reloads, reload_labels) },
+};
+
+static const struct family store_families[] = {
+    { "signalbox_redis_connects_total", "connects of the command link", ONE(store_stats, connects) },
+    { "signalbox_redis_disconnects_total", "losses of the command link", ONE(store_stats, disconnects) },
+    { "signalbox_redis_topic_connects_total", "connects of the subscription link", ONE(store_stats, topic_connects) },
+    { "signalbox_redis_topic_disconnects_total", "losses of the subscription link", ONE(store_stats, topic_disconnects) },
+    { "signalbox_redis_script_loads_total", "scripts that Redis had forgotten", ONE(store_stats, script_loads) },
+    { "signalbox_redis_malformed_replies_total", "replies of a wrong type or length", ONE(store_stats, malformed_replies) },
+    { "signalbox_redis_losses_total", "channels whose numbers went back: Redis itself lost something", ONE(store_stats, losses) },
+    { "signalbox_store_operations_pending", "operations without an answer", ONE(store_stats, pending) },
+};
+
+static const struct family channel_families[] = {
+    { "signalbox_channel_appended_total", "messages appended, by whether somebody listened", MANY(channel_stats, appended, append_labels) },
+    { "signalbox_channel_duplicates_total", "messages that were stored already", MANY(channel_stats, duplicates, kind_labels) },
+    { "signalbox_channel_dropped_total", "messages dropped undelivered", MANY(channel_stats, dropped, drop_labels) },
+};
+
+static const struct family hub_families[] = {
+    { "signalbox_hub_channels", "channels listened to", ONE(hub_stats, channels) },
+    { "signalbox_hub_listeners", "local listeners", ONE(hub_stats, listeners) },
+    { "signalbox_hub_topic_entries_total", "messages delivered straight from the topic", MANY(hub_stats, fast, kind_labels) },
+    { "signalbox_hub_read_entries_total", "messages delivered from a read", MANY(hub_stats, read, kind_labels) },
+    { "signalbox_hub_reads_total", "reads of a channel's list", ONE(hub_stats, reads) },
+    { "signalbox_hub_settles_total", "settles", ONE(hub_stats, settles) },
+    { "signalbox_hub_stalls_total", "times a channel's listeners took no more for too long", ONE(hub_stats, stalls) },
+    { "signalbox_hub_gaps_total", "times a listener missed messages", MANY(hub_stats, gaps, kind_labels) },
+};
+
+static const struct family auth_families[] = {
+    { "signalbox_auth_answers_total", "authentications, by kind of credential and answer", MANY(auth_stats, answers, answer_labels) },
+    { "signalbox_auth_cache_hits_total", "answers from the cache", ONE(auth_stats, cache_hits) },
+    { "signalbox_auth_revocations_total", "identities that ended while they were in use", ONE(auth_stats, revocations) },
+    { "signalbox_auth_hook_calls_total", "calls of an HTTP hook", ONE(auth_stats, hook_calls) },
+    { "signalbox_auth_sql_queries_total", "SQL queries", ONE(auth_stats, sql_queries) },
+    { "signalbox_auth_throttled_total", "requests refused for too many failures from their address", ONE(auth_stats, throttled) },
+};
+/* clang-format on */
+
+static void families_print(const struct family *families, size_t count, const void *base,
+                           struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct family *family = &families[i];
+
+        family_print_head(out, family->name, family_type(family->name), family->help);
+        for (size_t at = 0; at < family->count; at++) {
+            const char *text = family->labels != NULL ? family->labels(at) : "";
+            const uint64_t *values =
+                (const uint64_t *)(const void *)((const char *)base + family->offset);
+
+            if (text != NULL)
+                sample_print(out, family->name, text, values[at]);
+        }
+    }
+}
+
+void metrics_print(const struct node *node, struct buf *out)
+{
+    metrics_print_node(node, out);
+    families_print(node_families, COUNT(node_families), &node->metrics, out);
+    families_print(store_families, COUNT(store_families), store_stats(node->store), out);
+    families_print(channel_families, COUNT(channel_families), channel_stats(node->store), out);
+    families_print(hub_families, COUNT(hub_families), hub_stats(node->hub), out);
+    families_print(auth_families, COUNT(auth_families), auth_stats(node->auth), out);
+    metrics_print_operations(store_stats(node->store), out);
+}
