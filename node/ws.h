@@ -36,6 +36,7 @@ enum ws_end {
 };
 
 struct ws_ops {
+    const char *dialect;          /* its name, for the log; may be NULL                            */
     uint32_t ping_every_ms;       /* 0: --ping-interval                                            */
     uint32_t silence_ms;          /* 0: --silence-timeout                                          */
     size_t message_max_bytes;     /* a larger message closes with CLOSE_TOO_BIG                     */

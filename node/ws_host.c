@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The host: one lws context on our loop, with one virtual host that listens to nothing. A socket whose
+ * handshake HTTP has read arrives here, waits for the next turn of the loop (so that nobody is called
+ * back before http_upgrade() returns) and is given to lws together with a handshake that lws will
+ * accept.
+ *
+ * What is to be done outside of lws' own callbacks is done in that same turn: arrivals, and
+ * connections that are to be cut.
+ */
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "node.h"
+#include "ws_conn.h"
+#include "ws_deflate.h"
+
+enum {
+    HEAD_MAX = 1024, /* what lws parses: only ever a head that we wrote      */
+    DRAIN_TICK_MS = 10,
+    PER_TURN = 256,     /* arrivals, and cuts, in one turn of the loop          */
+    TURNS_TO_LEAVE = 4, /* lws closes its handles in two stages of a turn each  */
+};
+
+/* ---- lws' log: at debug level, but for its errors ------------------------------------------------ */
+
+static void on_lws_log(int level, const char *line)
+{
+    size_t len = strcspn(line, "\n");
+
+    if (level == LLL_ERR && strstr(line, "calling service") == NULL)
+        log_peer(LOG_WARN, NULL, "ws.lws", "line=%s", log_quote(line, len));
+    else
+        log_debug(NULL, "ws.lws", "line=%s", log_quote(line, len));
+}
+
+/* ---- lws' callbacks ------------------------------------------------------------------------------ */
+
+static void on_opened(struct ws_host *host, struct ws *ws, struct lws *wsi)
+{
+    struct ws_arrival *arrival = host->arriving;
+
+    assert(arrival != NULL);
+    arrival->ws = ws;
+    *ws = (struct ws){
+        .host = host,
+        .wsi = wsi,
+        .ops = arrival->ops,
+        .conn = arrival->conn,
+        .number = ++host->last_number,
+        .opened_ms = clock_ms(),
+        .peer = arrival->peer,
+        .place = arrival->place,
+        .reason = CLOSE_REASONS,
+        .how = WS_ENDED_BROKEN,
+        .is_deflated = arrival->is_deflated,
+    };
+    arrival->place = (struct conn_place){ NULL, NULL };
+    list_append(&host->open, &ws->node);
+    deadline_init(&ws->ping);
+    deadline_init(&ws->silence);
+    deadline_init(&ws->patience);
+    ws_beat_start(ws);
+    host->node->metrics.ws_opened++;
+    host->node->metrics.ws_open++;
+    log_debug(NULL, "ws.open", "conn=%" PRIu64 " dialect=%s", ws->number,
+              ws->ops->dialect != NULL ? ws->ops->dialect : "-");
+    ws->ops->on_open(ws, ws->conn);
+}
+
+/* `user` is the struct ws; it is all zeros until the handshake is done. */
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t len)
+{
+    struct ws *ws = user;
+
+    if (reason == LWS_CALLBACK_ESTABLISHED) {
+        on_opened(lws_context_user(lws_get_context(wsi)), ws, wsi);
+        return 0;
+    }
+    if (ws == NULL || ws->host == NULL)
+        return 0;
+    switch (reason) {
+    case LWS_CALLBACK_RECEIVE:
+        ws_on_chunk(ws, in, len);
+        return 0;
+    case LWS_CALLBACK_RECEIVE_PONG:
+        ws_beat_heard(ws);
+        return 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        ws_on_writable(ws);
+        return 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        return ws_on_peer_close(ws, (struct slice){ in, len });
+    case LWS_CALLBACK_WS_SERVER_DROP_PROTOCOL:
+        ws_on_closing(ws);
+        return 0;
+    case LWS_CALLBACK_CLOSED:
+        ws_on_closed(ws);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        conn_limit_give(&ws->place);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* Our own signs of life (ws_beat.c) instead of those of lws, whose timers are one sorted list. */
+static const lws_retry_bo_t no_validity_checks = { 0 };
+
+/* tx_packet_size: lws hands a frame to the kernel in one piece, whatever its size. */
+static const struct lws_protocols protocols[] = {
+    { .name = "signalbox",
+      .callback = on_lws,
+      .per_session_data_size = sizeof(struct ws),
+      .rx_buffer_size = WS_CHUNK_MAX,
+      .tx_packet_size = 1u << 30 },
+    { .name = NULL },
+};
+
+static const struct lws_extension extensions[] = {
+    { "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate" },
+    { NULL, NULL, NULL },
+};
+
+/* ---- arrivals ------------------------------------------------------------------------------------- */
+
+static void put(struct ws_arrival *arrival, struct slice bytes)
+{
+    if (bytes.len > 0)
+        memcpy(arrival->head + arrival->head_len, bytes.data, bytes.len);
+    arrival->head_len += bytes.len;
+}
+
+static const char head_start[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
+                                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                                 "Sec-WebSocket-Key: ";
+static const char head_deflate[] = "\r\nSec-WebSocket-Extensions: " WS_DEFLATE_ACCEPTED;
+static const char head_end[] = "\r\n\r\n";
+
+void ws_adopt(struct ws_host *host, int fd, const struct ws_handshake *handshake,
+              const struct ws_ops *ops, void *conn)
+{
+    size_t size = sizeof head_start + sizeof head_deflate + sizeof head_end + handshake->key.len +
+                  handshake->early.len;
+    struct ws_arrival *arrival = xmalloc(sizeof *arrival + size);
+
+    *arrival = (struct ws_arrival){
+        .fd = fd,
+        .ops = ops,
+        .conn = conn,
+        .peer = handshake->peer,
+        .place = handshake->place,
+        .has_early = handshake->early.len > 0,
+        .is_deflated = host->deflate != NULL && ws_deflate_is_offered(handshake->extensions),
+    };
+    put(arrival, SLICE_LITERAL(head_start));
+    put(arrival, handshake->key);
+    if (arrival->is_deflated)
+        put(arrival, SLICE_LITERAL(head_deflate));
+    put(arrival, SLICE_LITERAL(head_end));
+    put(arrival, handshake->early);
+    list_append(&host->arrivals, &arrival->node);
+    ws_host_wake(host);
+}
+
+static void arrival_end(struct ws_arrival *arrival)
+{
+    if (arrival->ws == NULL) {
+        conn_limit_give(&arrival->place);
+        arrival->ops->on_close(NULL, WS_ENDED_BROKEN, CLOSE_PEER_GONE, arrival->conn);
+    }
+    free(arrival);
+}
+
+/* lws answers the handshake within this call, and closes the socket when it cannot. What came behind
+ * the head it keeps, and looks at when something happens on the socket: that it becomes writable. */
+static void arrive(struct ws_host *host, struct ws_arrival *arrival)
+{
+    struct lws *wsi;
+
+    list_remove(&arrival->node);
+    host->arriving = arrival;
+    wsi =
+        lws_adopt_socket_vhost_readbuf(host->vhost, arrival->fd, arrival->head, arrival->head_len);
+    host->arriving = NULL;
+    if (wsi != NULL && arrival->ws == NULL)
+        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+    else if (wsi != NULL && arrival->has_early)
+        lws_callback_on_writable(wsi);
+    arrival_end(arrival);
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+    struct ws_host *host = idle->data;
+
+    for (int i = 0; i < PER_TURN && !list_is_empty(&host->doomed); i++)
+        ws_cut(LIST_ENTRY(host->doomed.next, struct ws, node));
+    for (int i = 0; i < PER_TURN && !list_is_empty(&host->arrivals); i++)
+        arrive(host, LIST_ENTRY(host->arrivals.next, struct ws_arrival, node));
+    if (list_is_empty(&host->doomed) && list_is_empty(&host->arrivals))
+        uv_idle_stop(idle);
+}
+
+void ws_host_wake(struct ws_host *host)
+{
+    uv_idle_start(&host->idle, on_idle);
+}
+
+/* ---- draining ------------------------------------------------------------------------------------- */
+
+static void on_drain_tick(uv_timer_t *timer)
+{
+    struct ws_host *host = timer->data;
+    uint32_t one = 1000 / DRAIN_TICK_MS;
+
+    host->drain_credit += host->node->config->drain_rate;
+    for (; host->drain_credit >= one && !list_is_empty(&host->open); host->drain_credit -= one)
+        ws_close(LIST_ENTRY(host->open.next, struct ws, node), CLOSE_GOING_AWAY);
+    if (list_is_empty(&host->open))
+        host->drain_credit = 0;
+}
+
+void ws_host_drain(struct ws_host *host)
+{
+    if (!uv_is_active((uv_handle_t *)&host->drain_timer))
+        uv_timer_start(&host->drain_timer, on_drain_tick, 0, DRAIN_TICK_MS);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------- */
+
+static bool create_lws(struct ws_host *host)
+{
+    void *loop = host->node->loop;
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        .foreign_loops = &loop,
+        .protocols = protocols,
+        .extensions = host->deflate != NULL ? extensions : NULL,
+        .max_http_header_data = HEAD_MAX,
+        .retry_and_idle_policy = &no_validity_checks,
+        .user = host,
+        .uid = -1,
+        .gid = -1,
+    };
+
+    lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+    host->context = lws_create_context(&info);
+    if (host->context != NULL)
+        host->vhost = lws_create_vhost(host->context, &info);
+    return host->vhost != NULL;
+}
+
+struct ws_host *ws_host_create(struct node *node, struct why *why)
+{
+    struct ws_host *host = xcalloc(1, sizeof *host + WS_CHUNK_MAX + 1);
+
+    host->node = node;
+    list_init(&host->arrivals);
+    list_init(&host->open);
+    list_init(&host->closing);
+    list_init(&host->doomed);
+    uv_idle_init(node->loop, &host->idle);
+    uv_timer_init(node->loop, &host->drain_timer);
+    host->idle.data = host->drain_timer.data = host;
+    host->deadlines = deadlines_create(node->loop);
+    if (node->config->ws_deflate)
+        host->deflate = ws_deflate_create();
+    if (!create_lws(host)) {
+        why_set(why, "libwebsockets does not start on libuv: is its libuv plug-in installed?");
+        ws_host_destroy(&host);
+    }
+    return host;
+}
+
+static void on_idle_closed(uv_handle_t *idle)
+{
+    free(idle->data);
+}
+
+static void on_leaving(uv_idle_t *idle)
+{
+    struct ws_host *host = idle->data;
+
+    if (--host->turns_left > 0)
+        return;
+    lws_context_destroy(host->context);
+    uv_close((uv_handle_t *)idle, on_idle_closed);
+}
+
+/* Each gets its on_close here: a close frame if it can be written at once, then the cut. */
+static void end_all(struct ws_host *host)
+{
+    while (!list_is_empty(&host->arrivals)) {
+        struct ws_arrival *arrival = LIST_ENTRY(host->arrivals.next, struct ws_arrival, node);
+
+        list_remove(&arrival->node);
+        close(arrival->fd);
+        arrival_end(arrival);
+    }
+    while (!list_is_empty(&host->open))
+        ws_close(LIST_ENTRY(host->open.next, struct ws, node), CLOSE_GOING_AWAY);
+    while (!list_is_empty(&host->closing))
+        ws_doom(LIST_ENTRY(host->closing.next, struct ws, node), CLOSE_GOING_AWAY);
+    while (!list_is_empty(&host->doomed))
+        ws_cut(LIST_ENTRY(host->doomed.next, struct ws, node));
+}
+
+void ws_host_destroy(struct ws_host **host)
+{
+    struct ws_host *old = *host;
+
+    if (old == NULL)
+        return;
+    *host = NULL;
+    end_all(old);
+    uv_close((uv_handle_t *)&old->drain_timer, NULL);
+    deadlines_destroy(&old->deadlines);
+    ws_deflate_destroy(&old->deflate);
+    lws_context_destroy(old->context);
+    old->turns_left = TURNS_TO_LEAVE;
+    uv_idle_start(&old->idle, on_leaving);
+}
