@@ -116,20 +116,17 @@ void kind_index_key(enum credential_kind kind, struct key *key)
 
 char *record_print(const struct credential *credential, int64_t created_ms)
 {
-    json_t *record = json_object();
+    json_t *record =
+        json_pack("{s:s%, s:s%, s:I, s:I}", "subject", credential->subject.data,
+                  credential->subject.len, "realm", credential->realm.data, credential->realm.len,
+                  "created", (json_int_t)created_ms, "expires", (json_int_t)credential->expires_ms);
     char *text;
 
-    json_object_set_new(record, "subject",
-                        json_stringn(credential->subject.data, credential->subject.len));
-    json_object_set_new(record, "realm",
-                        json_stringn(credential->realm.data, credential->realm.len));
     if (credential->universe.data != NULL)
         json_object_set_new(record, "universe",
                             json_stringn(credential->universe.data, credential->universe.len));
-    json_object_set_new(record, "created", json_integer(created_ms));
-    json_object_set_new(record, "expires", json_integer(credential->expires_ms));
     text = json_dumps(record, JSON_COMPACT);
-    assert(text != NULL);
+    assert(text != NULL); /* names are valid UTF-8 */
     json_decref(record);
     return text;
 }

@@ -138,8 +138,9 @@ void task_mark_stale(struct task *task, const char *digest)
 /* Leaves the page: answers that are still to come belong to nothing. */
 static void end_page(struct task *task)
 {
-    drop_stale(task);
     task->page++;
+    if (task->worst == RESULT_OK)
+        drop_stale(task);
     if (task->worst == RESULT_OK && strcmp(task->cursor, "0") != 0 && task->rule->wants_more(task))
         read_page(task);
     else
@@ -185,13 +186,13 @@ void task_note_item(struct store *store, enum result result, const redisReply *r
     struct task *task = item->task;
 
     (void)store;
-    if (item->page != task->page || task->has_answer[item->index])
-        return;
+    if (task == NULL || item->page != task->page || task->has_answer[item->index])
+        return; /* cancelled, or asked twice */
     task->has_answer[item->index] = true;
     task->unanswered--;
     if (reply != NULL)
         task->rule->take(task, task->digests[item->index], reply);
-    else if (task->worst == RESULT_OK)
+    else
         task->worst = result;
 }
 
@@ -207,7 +208,7 @@ void task_deliver_item(struct store *store, enum result result, const redisReply
     (void)reply;
     if (!item->is_leader)
         return;
-    if (task->unanswered == 0) {
+    if (task->unanswered == 0 || task->worst != RESULT_OK) {
         end_page(task);
         return;
     }
@@ -231,7 +232,8 @@ static bool judge_page(const redisReply *reply, enum result *result_out)
     *result_out = RESULT_OK;
     return reply_is_array(reply, 2) && reply_is_string(reply->element[0]) &&
            reply->element[0]->len < sizeof((struct task *)NULL)->cursor &&
-           reply_is_list(reply->element[1], reply_is_string) && reply->element[1]->elements % 2 == 0;
+           reply_is_list(reply->element[1], reply_is_string) &&
+           reply->element[1]->elements % 2 == 0;
 }
 
 static bool is_wanted(const struct task *task, struct slice hex)

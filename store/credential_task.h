@@ -16,8 +16,9 @@
 struct task;
 
 struct task_rule {
-    const struct verb *item; /* task_note_item, task_deliver_item, task_release_item; its own judge */
-    size_t item_arg_count;   /* of subject and realm: 0 or 2                                        */
+    const struct verb
+        *item;             /* task_note_item, task_deliver_item, task_release_item; its own judge */
+    size_t item_arg_count; /* of subject and realm: 0 or 2                                        */
     /* An answer for one digest; never an error. */
     void (*take)(struct task *task, const char *digest, const redisReply *reply);
     /* After each page: is there any use in reading on? */
@@ -32,7 +33,7 @@ struct task {
     struct store *store;
     struct store_op **slot;
     enum credential_kind kind;
-    char *subject, *realm;  /* NULL: of the whole kind; of any realm */
+    char *subject, *realm;                         /* NULL: of the whole kind; of any realm */
     char fingerprint[CREDENTIAL_FINGERPRINT_SIZE]; /* "": any        */
 
     uint32_t refs;

@@ -77,8 +77,8 @@ static void deliver_found(struct store *store, enum result result, const redisRe
         return;
     }
     record = task_read_record(&finding->task, &finding->digest, reply, &credential);
-    if (record != NULL && (finding->task.subject == NULL ||
-                           slice_is(credential.subject, finding->task.subject)))
+    if (record != NULL &&
+        (finding->task.subject == NULL || slice_is(credential.subject, finding->task.subject)))
         finding->done(RESULT_OK, &found, finding->ctx);
     else if (finding->task.subject != NULL)
         task_start(&finding->task);

@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libcurl's multi-socket interface on our loop: curl says which sockets and which timer it needs,
+ * the loop tells curl what happened, and finished transfers are collected after every such call.
+ * Connections are kept alive by the multi handle.
+ *
+ *     running ≤ HOOK_CONCURRENT_MAX, waiting ≤ HOOK_WAITING_MAX, waiting > 0 only while running is full
+ *
+ * The time limit counts from the question. Whatever waits was asked after everything that runs, so
+ * when a place becomes free, those whose time is over are answered on the way.
+ */
+#include "auth_hook.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth_time.h"
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "json.h"
+
+/* Room for the longest secret and subject with every byte escaped. Taken in one piece, because
+ * growing would leave copies of the secret behind. */
+enum { BODY_SIZE = 4096 };
+
+struct hook {
+    uv_loop_t *loop;
+    const struct config *config;
+    CURLM *multi;
+    uv_timer_t timer;
+    struct curl_slist *headers;
+    struct list running, waiting; /* of hook_request */
+    size_t running_count, waiting_count;
+    uint64_t calls;
+};
+
+struct hook_request {
+    struct source_call call;
+    struct list node;
+    struct hook *hook;
+    enum credential_kind kind;
+    char *url, *subject;
+    struct buf body, reply;
+    int64_t deadline_ms;
+    CURL *easy; /* while it runs */
+};
+
+struct hook_socket {
+    uv_poll_t poll;
+    struct hook *hook;
+    curl_socket_t fd;
+};
+
+static void collect(struct hook *hook);
+
+static const char *url_for(const struct hook *hook, enum credential_kind kind)
+{
+    switch (kind) {
+    case CREDENTIAL_UNIVERSE:
+        return hook->config->universe_auth_url;
+    case CREDENTIAL_PLAYER:
+    case CREDENTIAL_SERVER:
+        return hook->config->token_auth_url;
+    default:
+        return NULL;
+    }
+}
+
+/* ---- what curl wants of the loop ------------------------------------------------------------- */
+
+static void on_socket_ready(uv_poll_t *poll, int status, int events)
+{
+    struct hook_socket *socket = poll->data;
+    struct hook *hook = socket->hook;
+    int flags = 0, running;
+
+    if (status < 0)
+        flags = CURL_CSELECT_ERR;
+    if (events & UV_READABLE)
+        flags |= CURL_CSELECT_IN;
+    if (events & UV_WRITABLE)
+        flags |= CURL_CSELECT_OUT;
+    curl_multi_socket_action(hook->multi, socket->fd, flags, &running);
+    collect(hook);
+}
+
+static void on_socket_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static struct hook_socket *socket_create(struct hook *hook, curl_socket_t fd)
+{
+    struct hook_socket *socket = xcalloc(1, sizeof *socket);
+
+    socket->hook = hook;
+    socket->fd = fd;
+    socket->poll.data = socket;
+    if (uv_poll_init_socket(hook->loop, &socket->poll, fd) != 0) {
+        free(socket); /* curl gives this transfer up when its time is over */
+        return NULL;
+    }
+    curl_multi_assign(hook->multi, fd, socket);
+    return socket;
+}
+
+static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned)
+{
+    struct hook *hook = ctx;
+    struct hook_socket *socket = assigned;
+    int events = 0;
+
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        if (socket != NULL) {
+            curl_multi_assign(hook->multi, fd, NULL);
+            uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
+        }
+        return 0;
+    }
+    if (socket == NULL && (socket = socket_create(hook, fd)) == NULL)
+        return 0;
+    if (what & CURL_POLL_IN)
+        events |= UV_READABLE;
+    if (what & CURL_POLL_OUT)
+        events |= UV_WRITABLE;
+    uv_poll_start(&socket->poll, events, on_socket_ready);
+    return 0;
+}
+
+static void on_time_over(uv_timer_t *timer)
+{
+    struct hook *hook = timer->data;
+    int running;
+
+    curl_multi_socket_action(hook->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(hook);
+}
+
+static int on_timer_wanted(CURLM *multi, long timeout_ms, void *ctx)
+{
+    struct hook *hook = ctx;
+
+    (void)multi;
+    if (timeout_ms < 0)
+        uv_timer_stop(&hook->timer);
+    else
+        uv_timer_start(&hook->timer, on_time_over, (uint64_t)timeout_ms, 0);
+    return 0;
+}
+
+/* ---- one request ------------------------------------------------------------------------------ */
+
+static size_t on_body_part(char *data, size_t size, size_t count, void *ctx)
+{
+    struct hook_request *request = ctx;
+
+    return buf_add(&request->reply, data, size * count) ? size * count : 0;
+}
+
+static bool write_body(struct buf *body, const struct source_question *question)
+{
+    if (question->kind == CREDENTIAL_UNIVERSE)
+        return buf_add_text(body, "{\"universeId\":") && json_quote(body, question->subject) &&
+               buf_add_text(body, ",\"apiKey\":") && json_quote(body, question->secret) &&
+               buf_add_byte(body, '}');
+    return buf_add_text(body, "{\"token\":") && json_quote(body, question->secret) &&
+           buf_printf(body, ",\"kind\":\"%s\"}", credential_kind_name(question->kind));
+}
+
+static struct hook_request *request_create(struct hook *hook,
+                                           const struct source_question *question)
+{
+    struct hook_request *request = xcalloc(1, sizeof *request);
+
+    request->hook = hook;
+    request->kind = question->kind;
+    request->url = xstrdup(url_for(hook, question->kind));
+    request->subject = slice_dup(question->subject);
+    request->deadline_ms = clock_ms() + hook->config->auth_timeout_ms;
+    list_init(&request->node);
+    buf_init(&request->reply, HOOK_BODY_MAX);
+    buf_init(&request->body, BODY_SIZE);
+    buf_reserve(&request->body, BODY_SIZE);
+    write_body(&request->body, question);
+    assert(!request->body.has_overflowed);
+    return request;
+}
+
+static void request_free(struct hook_request *request)
+{
+    if (request->easy != NULL) {
+        curl_multi_remove_handle(request->hook->multi, request->easy);
+        curl_easy_cleanup(request->easy);
+    }
+    list_remove(&request->node);
+    OPENSSL_cleanse(request->body.data, request->body.size);
+    buf_fini(&request->body);
+    buf_fini(&request->reply);
+    free(request->url);
+    free(request->subject);
+    free(request);
+}
+
+static bool request_configure(struct hook_request *request, int64_t left_ms)
+{
+    CURL *easy = request->easy;
+
+    return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->hook->headers) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body.len) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body_part) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, request) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PRIVATE, request) == CURLE_OK;
+}
+
+/* False when there is no time left, or the URL is none. */
+static bool request_start(struct hook_request *request)
+{
+    struct hook *hook = request->hook;
+    int64_t left_ms = request->deadline_ms - clock_ms();
+
+    if (left_ms <= 0 || (request->easy = curl_easy_init()) == NULL)
+        return false;
+    if (!request_configure(request, left_ms) ||
+        curl_multi_add_handle(hook->multi, request->easy) != CURLM_OK) {
+        curl_easy_cleanup(request->easy);
+        request->easy = NULL;
+        return false;
+    }
+    list_append(&hook->running, &request->node);
+    hook->running_count++;
+    hook->calls++;
+    return true;
+}
+
+/* ---- what the answer means --------------------------------------------------------------------- */
+
+/* Absent, null, RFC 3339, or seconds since 1970. */
+static bool expiry_of(struct json value, int64_t *ms_out)
+{
+    struct buf text;
+    bool is_good;
+
+    *ms_out = 0;
+    switch (value.type) {
+    case JSON_ABSENT:
+    case JSON_NULL:
+        return true;
+    case JSON_NUMBER:
+        if (!json_integer(value, 1, INT64_MAX / 1000000, ms_out))
+            return false;
+        *ms_out *= 1000;
+        return true;
+    default:
+        buf_init(&text, 64);
+        is_good = json_string(value, &text) && auth_time_parse(buf_slice(&text), ms_out);
+        buf_fini(&text);
+        return is_good;
+    }
+}
+
+static bool subject_of(struct slice reply, struct buf *name, struct source_subject *subject_out)
+{
+    struct json_member members[] = { { .name = "subject" }, { .name = "expires_at" } };
+    struct json value;
+
+    if (!json_parse(reply, &value) || !json_members(value, members, 2) ||
+        !json_string(members[0].value, name) || !key_id_is_valid(buf_slice(name)) ||
+        !expiry_of(members[1].value, &subject_out->expires_ms))
+        return false;
+    subject_out->subject = buf_slice(name);
+    return true;
+}
+
+static void answer_token(struct hook_request *request)
+{
+    struct source_subject subject = { .expires_ms = 0 };
+    struct buf name;
+
+    buf_init(&name, KEY_ID_MAX);
+    if (subject_of(buf_slice(&request->reply), &name, &subject)) {
+        source_answer(&request->call, SOURCE_ACCEPTS, &subject);
+    } else {
+        log_peer(LOG_WARN, NULL, "auth.hook_malformed", "kind=%s",
+                 credential_kind_name(request->kind));
+        source_answer(&request->call, SOURCE_SILENT, NULL);
+    }
+    buf_fini(&name);
+}
+
+static void answer_accepted(struct hook_request *request)
+{
+    struct source_subject subject = { .subject = slice_of(request->subject) };
+
+    if (request->kind == CREDENTIAL_UNIVERSE)
+        source_answer(&request->call, SOURCE_ACCEPTS, &subject);
+    else
+        answer_token(request);
+}
+
+static void answer(struct hook_request *request, CURLcode code)
+{
+    long status = 0;
+
+    curl_easy_getinfo(request->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (code == CURLE_OK && status == 200) {
+        answer_accepted(request);
+    } else if (code == CURLE_OK && (status == 401 || status == 403)) {
+        source_answer(&request->call, SOURCE_REFUSES, NULL);
+    } else {
+        const char *error = curl_easy_strerror(code);
+
+        log_peer(LOG_WARN, NULL, "auth.hook_silent", "kind=%s status=%ld error=%s",
+                 credential_kind_name(request->kind), status, log_quote(error, strlen(error)));
+        source_answer(&request->call, SOURCE_SILENT, NULL);
+    }
+}
+
+static void give_up(struct hook_request *request)
+{
+    source_answer(&request->call, SOURCE_SILENT, NULL);
+    request_free(request);
+}
+
+static void start_waiting(struct hook *hook)
+{
+    while (hook->running_count < HOOK_CONCURRENT_MAX && !list_is_empty(&hook->waiting)) {
+        struct hook_request *request = LIST_ENTRY(hook->waiting.next, struct hook_request, node);
+
+        list_remove(&request->node);
+        hook->waiting_count--;
+        if (request->call.slot == NULL)
+            request_free(request); /* nobody waits for it any more */
+        else if (!request_start(request))
+            give_up(request);
+    }
+}
+
+static void collect(struct hook *hook)
+{
+    struct hook_request *request;
+    CURLMsg *message;
+    int left;
+
+    while ((message = curl_multi_info_read(hook->multi, &left)) != NULL) {
+        CURLcode code = message->data.result;
+
+        if (message->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&request);
+        hook->running_count--;
+        answer(request, code);
+        request_free(request);
+    }
+    start_waiting(hook);
+}
+
+/* ---- the door ---------------------------------------------------------------------------------- */
+
+bool hook_serves(const struct hook *hook, enum credential_kind kind)
+{
+    const char *url = url_for(hook, kind);
+
+    return url != NULL && url[0] != '\0';
+}
+
+void hook_ask(struct hook *hook, const struct source_question *question,
+              source_answered_fn *answered, void *ctx, struct source_call **slot)
+{
+    struct hook_request *request;
+
+    assert(hook_serves(hook, question->kind) && question->secret.len <= CREDENTIAL_SECRET_MAX);
+    if (!utf8_is_valid(question->secret)) {
+        answered(SOURCE_REFUSES, NULL, ctx); /* no JSON can hold it: nobody has given it out */
+        return;
+    }
+    request = request_create(hook, question);
+    source_call_init(&request->call, answered, ctx, slot);
+    if (hook->running_count < HOOK_CONCURRENT_MAX) {
+        if (!request_start(request))
+            give_up(request);
+    } else if (hook->waiting_count < HOOK_WAITING_MAX) {
+        list_append(&hook->waiting, &request->node);
+        hook->waiting_count++;
+    } else {
+        give_up(request);
+    }
+}
+
+struct hook *hook_create(uv_loop_t *loop, const struct config *config)
+{
+    struct hook *hook = xcalloc(1, sizeof *hook);
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    hook->loop = loop;
+    hook->config = config;
+    list_init(&hook->running);
+    list_init(&hook->waiting);
+    uv_timer_init(loop, &hook->timer);
+    hook->timer.data = hook;
+    hook->headers = curl_slist_append(NULL, "Content-Type: application/json");
+    hook->headers = curl_slist_append(hook->headers, "Accept: application/json");
+    hook->headers = curl_slist_append(hook->headers, "User-Agent: signalbox/" SIGNALBOX_VERSION);
+    hook->headers = curl_slist_append(hook->headers, "Expect:");
+    hook->multi = curl_multi_init();
+    assert(hook->multi != NULL && hook->headers != NULL);
+    curl_multi_setopt(hook->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
+    curl_multi_setopt(hook->multi, CURLMOPT_SOCKETDATA, hook);
+    curl_multi_setopt(hook->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
+    curl_multi_setopt(hook->multi, CURLMOPT_TIMERDATA, hook);
+    curl_multi_setopt(hook->multi, CURLMOPT_MAXCONNECTS, (long)HOOK_CONCURRENT_MAX);
+    return hook;
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void free_all(struct list *requests)
+{
+    while (!list_is_empty(requests)) {
+        struct hook_request *request = LIST_ENTRY(requests->next, struct hook_request, node);
+
+        source_forget(&request->call);
+        request_free(request);
+    }
+}
+
+void hook_destroy(struct hook **hook)
+{
+    struct hook *mine = *hook;
+
+    if (mine == NULL)
+        return;
+    *hook = NULL;
+    free_all(&mine->running);
+    free_all(&mine->waiting);
+    curl_multi_cleanup(mine->multi);
+    curl_slist_free_all(mine->headers);
+    curl_global_cleanup();
+    uv_close((uv_handle_t *)&mine->timer, on_timer_closed);
+}
+
+uint64_t hook_calls(const struct hook *hook)
+{
+    return hook->calls;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_AUTH_TIME_H
+#define SB_AUTH_TIME_H
+
+#include "base/buf.h"
+
+/*
+ * Points in time as databases and services write them:
+ *
+ *     YYYY-MM-DD ("T" | "t" | " ") HH:MM:SS [("." | ",") digits] [" "] ["Z" | ("+" | "-") HH[":"]MM]
+ *     YYYY-MM-DD
+ *     digits                         seconds since 1970
+ *
+ * Without a zone it is UTC. Fractions are cut to milliseconds. False when it is none of these.
+ */
+bool auth_time_parse(struct slice text, int64_t *ms_out);
+
+#endif
