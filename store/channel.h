@@ -149,4 +149,8 @@ const struct channel_stats *channel_stats(const struct store *store);
 /* For whoever skips an entry because it has expired. */
 void channel_count_expired(struct store *store, enum channel_kind kind, uint64_t entries);
 
+/* For an operation of another noun on a channel's keys that drops entries. */
+void channel_count_dropped(struct store *store, enum channel_kind kind, enum channel_drop reason,
+                           uint64_t entries);
+
 #endif
