@@ -23,7 +23,7 @@ struct conn_place {
 
 /* Reads the bounds anew each time; refusals are counted in `metrics`. */
 struct conn_limit *conn_limit_create(const struct config *config, struct metrics *metrics);
-void conn_limit_destroy(struct conn_limit **limit); /* every place was given back: asserted */
+void conn_limit_destroy(struct conn_limit **limit); /* places may still be given back after it */
 
 /* A place among all. False when there is none. */
 bool conn_limit_take(struct conn_limit *limit, struct conn_place *place) MUST_CHECK;
