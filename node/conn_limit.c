@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * One count for all places, one per address in a hash table that holds only addresses with places.
  *
  *     places = connections; sum over addresses ≤ places

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * What a request tells its handler. Nothing is looked up before somebody asks; what has to be decoded is
  * written to memory that goes with the request.
  */

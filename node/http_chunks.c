@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  *     body      = *chunk last *trailer CRLF
  *     chunk     = size [extension] CRLF data CRLF      size: hexadecimal, not 0
  *     last      = 1*"0" [extension] CRLF
@@ -31,7 +31,7 @@ static bool add_digit(struct http_chunks *chunks, char c)
 {
     int digit = hex_value(c);
 
-    if (digit < 0 || chunks->left > UINT64_MAX / 32)
+    if (digit < 0 || chunks->line_bytes >= HTTP_CHUNK_DIGITS_MAX)
         return false;
     chunks->left = chunks->left * 16 + (unsigned)digit;
     chunks->state = CHUNK_SIZE;

@@ -26,7 +26,7 @@ struct http_chunks {
     uint64_t left;       /* of this chunk                        */
 };
 
-enum { HTTP_CHUNK_LINE_MAX = 4096 };
+enum { HTTP_CHUNK_LINE_MAX = 4096, HTTP_CHUNK_DIGITS_MAX = 15 };
 
 /*
  * Zero-initialise `chunks`. Reads from `data`, *used_out bytes of it, and appends what they carry to

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * One connection: a socket, and where it is between a request and its answer. One request at a time:
  * while it is handled nothing is read, so what a client sends ahead waits in the kernel and at last
  * with the client. All there is to watch for meanwhile is that the client goes away; the end of its
@@ -19,6 +19,7 @@ enum { LINGER_MS = 1000 };
 static void on_ready_handling(struct http_conn *conn);
 static void on_ready_lingering(struct http_conn *conn);
 static void let_go(struct http_conn *conn);
+static void on_late(struct deadline *deadline);
 
 #define TO(state)     (1u << (state))
 #define CONFIG(field) offsetof(struct config, field)
@@ -53,7 +54,7 @@ static const struct conn_rule {
     [CONN_CLOSED] = { "closed", 0, 0, 0, 0, NULL, let_go },
 };
 
-static int64_t limit_ms(const struct http_conn *conn, enum conn_state state)
+static uint32_t limit_ms(const struct http_conn *conn, enum conn_state state)
 {
     const char *config = (const char *)conn->http->node->config;
 
@@ -85,15 +86,16 @@ static void conn_settle(struct http_conn *conn, enum conn_state to)
 {
     const struct conn_rule *rule = &rules[to];
     struct http *http = conn->http;
-    int64_t limit = limit_ms(conn, to);
+    uint32_t limit = limit_ms(conn, to);
 
     http->counts[to]++;
     conn->state = to;
-    conn->deadline_ms = limit > 0 ? (int64_t)uv_now(http->node->loop) + limit : INT64_MAX;
+    if (limit > 0)
+        deadline_set(http->deadlines, &conn->deadline, limit, on_late);
+    else
+        deadline_clear(&conn->deadline);
     list_remove(&conn->node);
     list_append(&http->conns[to], &conn->node);
-    if (limit > 0)
-        http_timer_reach(http, conn->deadline_ms);
     if (rule->events != 0)
         conn_poll(conn, rule->events);
     if (rule->enter != NULL)
@@ -125,6 +127,7 @@ void http_conn_open(struct http *http, int fd, const struct peer *peer, struct c
     conn->fd = fd;
     conn->peer = *peer;
     conn->place = place;
+    deadline_init(&conn->deadline);
     list_init(&conn->node);
     list_init(&conn->resumed);
     http->handles++;
@@ -173,8 +176,9 @@ void http_conn_close(struct http_conn *conn)
         http_conn_enter(conn, CONN_CLOSED);
 }
 
-void http_conn_late(struct http_conn *conn)
+static void on_late(struct deadline *deadline)
 {
+    struct http_conn *conn = LIST_ENTRY(deadline, struct http_conn, deadline);
     const struct conn_rule *rule = &rules[conn->state];
 
     if (rule->limit != 0)

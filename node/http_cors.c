@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * Who may read an answer in a browser (the Fetch standard, section 3.2): origins named by --cors-origins,
  * on routes that allow other origins at all. Credentials are never part of it: ours are not cookies.
  */

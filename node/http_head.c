@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  *     head         = *empty request-line *field empty
  *     request-line = method SP target SP "HTTP/" DIGIT "." DIGIT CRLF
  *     field        = name ":" value CRLF      name: token; value: no controls but tabs
@@ -192,7 +192,8 @@ static bool read_request_line(struct http_head *head, const char *data, struct s
     const char *first = memchr(line.data, ' ', line.len);
     const char *last = memrchr(line.data, ' ', line.len);
 
-    if (first == NULL || first == last)
+    if (first == NULL || first == last ||
+        memchr(first + 1, ' ', (size_t)(last - first - 1)) != NULL)
         return fail(head, HTTP_FAULT_REQUEST_LINE);
 
     struct slice method = { line.data, (size_t)(first - line.data) };

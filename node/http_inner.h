@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "deadline.h"
 #include "http_chunks.h"
 #include "http_head.h"
 #include "http_route.h"
@@ -14,7 +15,7 @@
 /*
  * The inside of HTTP, for http_*.c only.
  *
- *     http_server   all connections together: deadlines, drain, what is put off to the next turn
+ *     http_server   all connections together: routes, drain, what is put off to the next turn
  *     http_conn     one connection: its states, its socket
  *     http_input    bytes → requests → routes
  *     http_output   answers → bytes
@@ -46,15 +47,15 @@ enum conn_state {
 struct http_conn {
     struct http *http;
     uv_poll_t poll;
-    int fd;                /* -1: handed over or closed                            */
-    int events;            /* what poll waits for                                  */
-    enum conn_state state; /* changed by http_conn_enter() alone                   */
-    bool closes;           /* the answer is the last one …                         */
-    bool lingers;          /* … and the client may not know yet                    */
-    int64_t deadline_ms;   /* loop time                                            */
-    struct list node;      /* http->conns[state]: the earliest deadline first      */
-    struct list resumed;   /* http->resumed                                        */
-    struct peer peer;      /* of the socket                                        */
+    int fd;                   /* -1: handed over or closed                            */
+    int events;               /* what poll waits for                                  */
+    enum conn_state state;    /* changed by http_conn_enter() alone                   */
+    bool closes;              /* the answer is the last one …                         */
+    bool lingers;             /* … and the client may not know yet                    */
+    struct deadline deadline; /* for leaving the state                                */
+    struct list node;         /* http->conns[state]                                   */
+    struct list resumed;      /* http->resumed                                        */
+    struct peer peer;         /* of the socket                                        */
     struct conn_place place;
     struct http_request *request; /* from its first byte to its answer                    */
     struct buf in;                /* what has come and is not used: from in_at on         */
@@ -90,8 +91,7 @@ struct http {
     struct http_routes *routes;
     struct list conns[CONN_STATES];
     size_t counts[CONN_STATES];
-    uv_timer_t timer;
-    int64_t timer_due_ms; /* loop time; INT64_MAX: the timer does not run          */
+    struct deadlines *deadlines;
     uv_idle_t turn;       /* runs while one of the next two holds something        */
     struct list resumed;  /* connections with requests that were sent ahead        */
     struct list refusals; /* upgrades that came to nothing: on_close is due        */
@@ -105,9 +105,6 @@ struct http {
 
 /* ---- http_server ------------------------------------------------------------------------------- */
 
-/* The connection has entered a state with a deadline. */
-void http_timer_reach(struct http *http, int64_t deadline_ms);
-
 /* Serves what the connection holds ready, in the next turn: never under a handler that is running. */
 void http_resume(struct http *http, struct http_conn *conn);
 
@@ -120,7 +117,6 @@ void http_handle_closed(struct http *http);
 
 void http_conn_open(struct http *http, int fd, const struct peer *peer, struct conn_place place);
 void http_conn_enter(struct http_conn *conn, enum conn_state to);
-void http_conn_late(struct http_conn *conn); /* its deadline has passed */
 
 /* The connection ends here and now; a request that is held hears of it. */
 void http_conn_close(struct http_conn *conn);

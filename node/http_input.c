@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * From bytes to handlers. Bytes arrive in the shared input or join what the connection has kept; a
  * request that is whole takes its bytes along, what is behind it is kept, and its handler is called. A
  * handler that answers at once lets the loop go on with the next.

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * An answer is put together in one buffer that all connections share and goes to the kernel in one
  * call. What the kernel does not take at once is copied to the connection and waits there.
  */

@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * Two hash tables: paths as they stand, and for "/jobs/{}" what is in front of the last segment,
  * "/jobs/". Paths are compared byte by byte: "/%6aobs", "/jobs/" and "/x/../jobs" are other paths than
  * "/jobs".

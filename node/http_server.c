@@ -1,8 +1,7 @@
-/* SPDX-License-Identifier: MIT
- *
- * All HTTP connections of the process. Each is in the list of its state. A state's time limit is the
- * same for all, so its list is in the order of the deadlines, and one timer looks at nothing but the
- * heads of the lists.
+/* SPDX-License-Identifier: MIT */
+/*
+ * All HTTP connections of the process, each in the list of its state, and what is put off to the next
+ * turn of the loop because it must not happen under a handler that is still running.
  */
 #include "http_server.h"
 
@@ -18,40 +17,6 @@ struct refusal {
     const struct ws_ops *ops;
     void *conn;
 };
-
-/* ---- deadlines ---------------------------------------------------------------------------------- */
-
-static void on_due(uv_timer_t *timer)
-{
-    struct http *http = timer->data;
-    int64_t now = (int64_t)uv_now(http->node->loop), next = INT64_MAX;
-
-    http->timer_due_ms = INT64_MAX;
-    for (enum conn_state state = 0; state < CONN_STATES; state++) {
-        LIST_EACH (node, spare, &http->conns[state]) {
-            struct http_conn *conn = LIST_ENTRY(node, struct http_conn, node);
-
-            if (conn->deadline_ms > now) {
-                if (conn->deadline_ms < next)
-                    next = conn->deadline_ms;
-                break;
-            }
-            http_conn_late(conn);
-        }
-    }
-    if (next != INT64_MAX)
-        http_timer_reach(http, next);
-}
-
-void http_timer_reach(struct http *http, int64_t deadline_ms)
-{
-    int64_t now = (int64_t)uv_now(http->node->loop);
-
-    if (deadline_ms >= http->timer_due_ms)
-        return;
-    http->timer_due_ms = deadline_ms;
-    uv_timer_start(&http->timer, on_due, deadline_ms > now ? (uint64_t)(deadline_ms - now) : 0, 0);
-}
 
 /* ---- the next turn -------------------------------------------------------------------------------- */
 
@@ -161,12 +126,10 @@ struct http *http_create(struct node *node, struct why *why)
     list_init(&http->resumed);
     list_init(&http->refusals);
     buf_init(&http->out, SIZE_MAX);
-    http->timer_due_ms = INT64_MAX;
-    uv_timer_init(node->loop, &http->timer);
-    http->timer.data = http;
+    http->deadlines = deadlines_create(node->loop);
     uv_idle_init(node->loop, &http->turn);
     http->turn.data = http;
-    http->handles = 2;
+    http->handles = 1;
     return http;
 }
 
@@ -229,6 +192,6 @@ void http_destroy(struct http **http_ref)
     for (enum conn_state state = 0; state < CONN_CLOSED; state++)
         close_all(http, state);
     refusals_deliver(http);
-    uv_close((uv_handle_t *)&http->timer, on_handle_closed);
+    deadlines_destroy(&http->deadlines);
     uv_close((uv_handle_t *)&http->turn, on_handle_closed);
 }

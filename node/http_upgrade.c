@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * From HTTP to WebSocket (RFC 6455, section 4.2.1): the handshake is checked here, answered and
  * carried on by the WebSocket host, which gets the socket, the connection's place, and what the client
  * sent behind its head.

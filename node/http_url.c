@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  *     query     = [ parameter *( "&" parameter ) ]
  *     parameter = name [ "=" value ]
  *

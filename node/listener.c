@@ -1,5 +1,5 @@
-/* SPDX-License-Identifier: MIT
- *
+/* SPDX-License-Identifier: MIT */
+/*
  * Accepts in batches: a storm of connections is taken quickly and still leaves room for those that are
  * there. One descriptor is kept in reserve: when the process has no other left it is given up for as
  * long as it takes to accept a connection and close it, which tells the client now what it would
