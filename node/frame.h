@@ -11,6 +11,8 @@
  * In front of the bytes lies the room that the frame header is written into. Counted references;
  * loop thread only.
  */
+enum { FRAME_HEADROOM = 16 }; /* bytes in front of data; libwebsockets asks for LWS_PRE */
+
 struct frame {
     uint32_t refs;
     uint32_t len;

@@ -21,6 +21,7 @@ struct hub_entry {
     uint64_t number;
     int64_t expires_ms;
     struct frame *frame; /* the payload, shared; take a reference to keep it */
+    bool is_live;        /* straight from the topic: the subscription is alive */
 };
 
 enum hub_take {
@@ -82,6 +83,7 @@ struct hub_stats {
     uint64_t fast[CHANNEL_KINDS];       /* entries delivered straight from the topic          */
     uint64_t read[CHANNEL_KINDS];       /* entries delivered from a read                      */
     uint64_t reads, settles, stalls;
+    uint64_t losses;                    /* times a channel's numbers went back: Redis lost something */
     uint64_t gaps[CHANNEL_KINDS];       /* times a listener was told of a gap                 */
 };
 const struct hub_stats *hub_stats(const struct hub *hub);
