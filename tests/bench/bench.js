@@ -24,13 +24,13 @@ const table = (head, rows) => {
 const round = (number, digits = 0) => Number(number.toFixed(digits)).toLocaleString('en-US');
 const server = async (redis) => `Authorization: Bearer ${await token(redis, 'server', 'bench')}\r\n`;
 
-/** One message to 1,000 connections on the other node, as fast as it is accepted. */
+/** Messages to 1,000 connections on the other node, as fast as they arrive. */
 async function fanout() {
   say('## Broadcast to 1,000 connections on the other node\n');
   const rows = [];
   const measureOne = async (name, pid, ...args) => {
     const { result, user, cpu } = await measure([pid], () => load('--receivers', 1000, '--senders', 2, '--http',
-      '--window', 1, '--seconds', 8, ...args));
+      '--window', 8, '--ahead', 8, '--seconds', 8, ...args));
     rows.push([name, round(result.received / result.seconds), round(result.received / cpu),
       round((user / result.received) * 1e6, 2), round(result.received / result.answered / 10) / 100]);
     await cleanUp();

@@ -126,7 +126,7 @@ export async function startNchan(redis, count) {
     const folder = join(redis.folder, `nchan-${i}`);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'nginx.conf'), `
-load_module modules/ngx_nchan_module.so;
+load_module /usr/lib/nginx/modules/ngx_nchan_module.so;
 daemon off; master_process off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log crit;
 worker_rlimit_nofile 20000;
 events { worker_connections 19900; }

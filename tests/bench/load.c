@@ -52,7 +52,7 @@ static struct {
     struct role senders, receivers;
     const char *message, *ack, *hello_ok, *headers;
     double rate, seconds;
-    uint32_t window;
+    uint32_t window, ahead;
     int indexes, opening_max;
     bool is_held;
 } options = { .seconds = 5, .window = 100, .indexes = 1, .opening_max = 200, .hello_ok = "" };
@@ -485,6 +485,10 @@ static int64_t run(struct client *senders)
     while ((now = now_us()) < end) {
         bool is_any_free = true;
 
+        if (options.ahead > 0 && stats.sent >= stats.received / (uint64_t)options.receivers.count + options.ahead) {
+            turn(1);
+            continue;
+        }
         due = options.rate > 0 ? (double)(now - begun) * options.rate / 1e6 : 1e18;
         while (is_any_free && (double)stats.sent < due) {
             is_any_free = false;
@@ -494,7 +498,9 @@ static int64_t run(struct client *senders)
                 if (client->state != OPEN || client->unanswered >= options.window)
                     continue;
                 send_one(client);
-                is_any_free = true;
+                is_any_free = options.ahead == 0;
+                if (options.ahead > 0)
+                    break;
             }
         }
         turn(options.rate > 0 ? (options.rate > 2000 ? 0 : 1) : 10);
@@ -535,7 +541,9 @@ static void usage(void)
     fputs("load --senders N --send URL [--http] [--hello TEXT]… --message TEXT --ack PREFIX\n"
           "     --receivers N --receive URL [--receive-hello TEXT]… [--hello-ok PREFIX]\n"
           "     [--header LINES] [--rate N] [--window N] [--seconds S] [--indexes N]\n"
-          "     [--opening N] [--hold]   hold: say when all are open, then wait for end of input\n",
+          "     [--opening N] [--ahead N] [--hold]\n"
+          "ahead: no more than N messages ahead of what every receiver has got\n"
+          "hold: say when all are open, then wait for end of input\n",
           stderr);
     exit(2);
 }
@@ -548,7 +556,7 @@ static void parse(int argc, char **argv)
         { "receivers", 1, 0, 'r' },{ "receive", 1, 0, 'R' }, { "receive-hello", 1, 0, 'G' },
         { "hello-ok", 1, 0, 'k' }, { "header", 1, 0, 'H' },  { "rate", 1, 0, 'n' },
         { "window", 1, 0, 'w' },   { "seconds", 1, 0, 't' }, { "indexes", 1, 0, 'i' },
-        { "opening", 1, 0, 'o' },  { "hold", 0, 0, 'd' },    { 0, 0, 0, 0 },
+        { "opening", 1, 0, 'o' },  { "ahead", 1, 0, 'A' },  { "hold", 0, 0, 'd' },    { 0, 0, 0, 0 },
     };
     int c;
 
@@ -570,6 +578,7 @@ static void parse(int argc, char **argv)
         case 't': options.seconds = atof(optarg); break;
         case 'i': options.indexes = atoi(optarg); break;
         case 'o': options.opening_max = atoi(optarg); break;
+        case 'A': options.ahead = (uint32_t)atoi(optarg); break;
         case 'd': options.is_held = true; break;
         default: usage();
         }
