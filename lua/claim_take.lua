@@ -5,7 +5,7 @@
 -- KEYS[3]  sb:{relay:<realm>:all}:version  integer, grows with every change of claims or channels
 -- ARGV[1]  bot                             1..128 bytes
 -- ARGV[2]  lease                           milliseconds, > 0
--- ARGV[3…] channels                        none: the rest
+-- ARGV[3...] channels                        none: the rest
 --
 -- Returns  {1, version, rest}  taken; rest: the living bot that serves the rest, '' when there is
 --                              none or it is this one
@@ -25,8 +25,8 @@ local function is_live(bot)
 end
 
 local wanted = {}
-for i = 3, #ARGV do
-  wanted[#wanted + 1] = '=' .. ARGV[i]
+for channel in string.gmatch(ARGV[3], '[^\n]+') do
+  wanted[#wanted + 1] = '=' .. channel
 end
 if #wanted == 0 then
   wanted[1] = '*'

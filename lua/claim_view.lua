@@ -7,8 +7,8 @@
 -- KEYS[4]  sb:{relay:<realm>:all}:channels  zset  channel -> when it is forgotten, ms
 -- ARGV[1]  bot                              1..128 bytes
 --
--- Returns  {version, {channel, ends, …}, {channel, …}}  all channels with the end of their time (as
---          decimal text); those that other living bots have claimed for themselves
+-- Returns  {version, {channel, ends, ...}, {channel, ...}}  the channels that are the rest, each with the
+--          end of its time (decimal text); those that other living bots have claimed for themselves
 -- Repeat   safe
 -- Cost     O(channels + claims of the realm)
 
@@ -21,15 +21,24 @@ for _, bot in ipairs(redis.call('ZRANGE', KEYS[1], '(' .. now, '+inf', 'BYSCORE'
   is_live[bot] = true
 end
 
-local taken = {}
+local taken, is_taken = {}, {}
 local claims = redis.call('HGETALL', KEYS[2])
 for i = 1, #claims, 2 do
   local field, bot = claims[i], claims[i + 1]
   if bot ~= me and is_live[bot] and field ~= '*' then
-    taken[#taken + 1] = string.sub(field, 2)
+    local channel = string.sub(field, 2)
+    taken[#taken + 1] = channel
+    is_taken[channel] = true
   end
 end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
+local rest = {}
 local channels = redis.call('ZRANGE', KEYS[4], 0, -1, 'WITHSCORES')
-return {tonumber(redis.call('GET', KEYS[3]) or 0), channels, taken}
+for i = 1, #channels, 2 do
+  if not is_taken[channels[i]] then
+    rest[#rest + 1] = channels[i]
+    rest[#rest + 1] = channels[i + 1]
+  end
+end
+return {tonumber(redis.call('GET', KEYS[3]) or 0), rest, taken}

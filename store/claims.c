@@ -109,16 +109,20 @@ static void start_claim(struct store *store, const struct verb *verb, const stru
 void claim_take(struct store *store, const struct claim_id *id, const struct slice *channels,
                 size_t channel_count, claim_fn *done, void *ctx, struct store_op **slot)
 {
-    struct slice *args = xcalloc(2 + channel_count, sizeof *args);
     struct op_number lease;
+    struct slice args[3] = { id->bot, lease_text(&lease) };
+    struct buf list;
 
     assert(channel_count <= CLAIM_CHANNELS_MAX);
-    args[0] = id->bot;
-    args[1] = lease_text(&lease);
-    for (size_t i = 0; i < channel_count; i++)
-        args[2 + i] = channels[i];
-    start_claim(store, &claim_take_verb, id, args, 2 + channel_count, done, ctx, slot);
-    free(args);
+    buf_init(&list, channel_count * (KEY_ID_MAX + 1));
+    for (size_t i = 0; i < channel_count; i++) {
+        buf_add_slice(&list, channels[i]);
+        buf_add_byte(&list, '\n'); /* no identifier holds one */
+    }
+    assert(!list.has_overflowed);
+    args[2] = buf_slice(&list);
+    start_claim(store, &claim_take_verb, id, args, 3, done, ctx, slot);
+    buf_fini(&list);
 }
 
 static bool judge_renewed(const redisReply *reply, enum result *result_out)
@@ -274,6 +278,8 @@ void claim_view(struct store *store, const struct claim_id *id, claim_view_fn *d
     op_start(store, &call, slot);
 }
 
+#define NOTHING ((struct slice){ 0 })
+
 struct touching {
     claim_server_fn *done;
     void *ctx;
@@ -285,7 +291,8 @@ static void deliver_touched(struct store *store, enum result result, const redis
     const struct touching *touching = state;
 
     (void)store;
-    touching->done(result, reply_slice(reply), touching->ctx);
+    if (touching->done != NULL)
+        touching->done(result, result == RESULT_OK ? reply_slice(reply) : NOTHING, touching->ctx);
 }
 
 static const struct verb claim_touch_verb = {

@@ -52,7 +52,7 @@ struct claim_channel {
 
 struct claim_view {
     uint64_t version;
-    const struct claim_channel *channels; /* all that the realm has                          */
+    const struct claim_channel *channels; /* the realm's, without those that are taken       */
     size_t channel_count;
     const struct slice *taken; /* those that other bots have claimed              */
     size_t taken_count;
@@ -63,10 +63,11 @@ typedef void claim_view_fn(enum result result, const struct claim_view *view, vo
 void claim_view(struct store *store, const struct claim_id *id, claim_view_fn *done, void *ctx,
                 struct store_op **slot);
 
+/* `bot` is empty when there is none. */
 typedef void claim_server_fn(enum result result, struct slice bot, void *ctx);
 
 /* A mod serves `channel`: it is kept among the realm's channels for `keep_ms`. Tells which living bot
- * serves it; empty when there is none. Safe to repeat. (lua/claim_touch.lua) */
+ * serves it. Safe to repeat. (lua/claim_touch.lua) */
 void claim_touch(struct store *store, struct slice realm, struct slice channel, uint32_t keep_ms,
                  claim_server_fn *done, void *ctx, struct store_op **slot);
 

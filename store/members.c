@@ -46,7 +46,8 @@ static void deliver_taken(struct store *store, enum result result, const redisRe
     const struct joining *joining = state;
 
     (void)store;
-    joining->done(result, reply_slice(reply), joining->ctx);
+    joining->done(result, result == RESULT_OK ? reply_slice(reply) : (struct slice){ 0 },
+                  joining->ctx);
 }
 
 static const struct verb member_take_verb = {
