@@ -54,6 +54,8 @@ void channel_topic_key(const struct channel_id *id, struct key *key);
 
 /* ---- appending ------------------------------------------------------------------------------- */
 
+enum { CHANNEL_PAYLOAD_MAX = 16 * 1024 * 1024 };
+
 struct channel_message {
     struct slice payload; /* the form in which it is written to the socket                         */
     uint32_t ttl_ms;      /* 0: the kind's                                                          */
@@ -62,7 +64,7 @@ struct channel_message {
 };
 
 struct channel_appended {
-    uint64_t number;    /* the entry's number; 0 when it was not stored                            */
+    uint64_t number;    /* the entry's number (a duplicate's first one's); 0: it was not stored     */
     uint32_t listeners; /* nodes that were given it; 0: it waits (or, live only, is not stored)     */
     bool is_duplicate;  /* `once` was there already; nothing was stored                            */
 };
@@ -71,7 +73,7 @@ typedef void channel_appended_fn(enum result result, const struct channel_append
                                  void *ctx);
 
 /* Appends of one store to one channel keep their order. Repeating is safe only with `once`.
- * (lua/channel_append.lua, lua/channel_append_once.lua) */
+ * (lua/channel_append.lua) */
 void channel_append(struct store *store, const struct channel_id *id,
                     const struct channel_message *message, channel_appended_fn *done, void *ctx,
                     struct store_op **slot);
@@ -124,8 +126,8 @@ struct channel_batch {
 };
 typedef void channel_batch_fn(enum result result, const struct channel_batch *batch, void *ctx);
 
-/* Everything after `cursor`, at most 256 entries and about 256 KiB (one entry at least).
- * (lua/channel_read.lua) */
+/* Everything after `cursor` (0: after the settled mark), at most 256 entries and about 256 KiB (one
+ * entry at least). (lua/channel_read.lua) */
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,
                   channel_batch_fn *done, void *ctx, struct store_op **slot);
 

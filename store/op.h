@@ -98,6 +98,7 @@ void op_start(struct store *store, const struct op_call *call, struct store_op *
 /* ---- reading replies: each is safe on any reply ------------------------------------------------ */
 
 bool reply_is_integer(const redisReply *reply);
+bool reply_is_number(const redisReply *reply); /* an integer that is not negative */
 bool reply_is_string(const redisReply *reply); /* bulk */
 bool reply_is_nil(const redisReply *reply);
 bool reply_is_status(const redisReply *reply, const char *text);
@@ -112,6 +113,7 @@ struct op_done {
     void *ctx;
 };
 bool op_judge_integer(const redisReply *reply, enum result *result_out); /* any integer is OK */
+bool op_judge_string(const redisReply *reply, enum result *result_out);  /* any bulk string    */
 bool op_judge_status(const redisReply *reply, enum result *result_out);  /* +OK               */
 void op_deliver_done(struct store *store, enum result result, const redisReply *reply, void *state);
 

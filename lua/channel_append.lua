@@ -1,0 +1,109 @@
+-- channel_append: number an entry, give it to whoever listens, and keep it.
+--
+-- KEYS[1]  sb:{<kind>:<realm>:<id>}:q        list     the entries: number and expiry (8 bytes each,
+--                                                     big-endian), payload; numbers without holes
+-- KEYS[2]  ...:n                               integer  the last number; outlives the list
+-- KEYS[3]  ...:s                               integer  everything up to here is settled
+-- KEYS[4]  ...:l                               string   somebody listens, or broke off just now
+-- KEYS[5]  ...:o                               integer  entries since nobody listens
+-- KEYS[6]  ...:m:<id>                          integer  absent, or: the number the message with this id got
+-- ARGV[1]  topic                             the keyspace topic of KEYS[1]
+-- ARGV[2]  base                              a new channel's first number: Redis' milliseconds * 1024
+-- ARGV[3]  tail                              the entry without its number
+-- ARGV[4]  offline cap                       >= 0
+-- ARGV[5]  live bound                        >= 1, >= offline cap
+-- ARGV[6]  keep count                        settled entries that may stay
+-- ARGV[7]  ttl                               milliseconds that the list must live from now on at least
+-- ARGV[8]  life                              milliseconds that it is given, > ttl
+-- ARGV[9]  rule                              'queue', 'live' (not stored when nobody listens), or
+--                                            'long' (ttl is more than what the listeners renew it to)
+-- ARGV[10] once ttl                          milliseconds; with KEYS[6]
+--
+-- Returns  {number, listeners, dropped offline, dropped live, is duplicate}; number 0: not stored
+-- Repeat   safe with KEYS[6] only
+-- Cost     O(1); with a listener 9 us of 200 bytes, in each 64th call O(trimmed) more; without 16 us
+
+-- What n, s and o live longer than the list: numbers must not begin anew above entries.
+local EXTRA_MS = 60000
+
+if KEYS[6] then
+  local earlier = redis.call('GET', KEYS[6])
+  if earlier then
+    return {tonumber(earlier), 0, 0, 0, 1}
+  end
+end
+
+local number = redis.call('INCR', KEYS[2])
+if number == 1 then
+  local last = redis.call('LINDEX', KEYS[1], -1)
+  if last then -- the number was evicted, the entries were not
+    number = struct.unpack('>I8', last) + 1
+  else
+    number = tonumber(ARGV[2])
+    redis.call('SET', KEYS[3], number - 1, 'PX', ARGV[8] + EXTRA_MS)
+  end
+  redis.call('SET', KEYS[2], number, 'PX', ARGV[8] + EXTRA_MS)
+end
+
+local entry = struct.pack('>I8', number) .. ARGV[3]
+local listeners = redis.call('SPUBLISH', ARGV[1], entry)
+local rule, dropped_offline, dropped_live = ARGV[9], 0, 0
+local is_offline = listeners == 0 and redis.call('EXISTS', KEYS[4]) == 0
+
+if is_offline and (rule == 'live' or ARGV[4] == '0') then
+  redis.call('DECR', KEYS[2])
+  return {0, 0, rule == 'live' and 0 or 1, 0, 0}
+end
+
+local length = redis.call('RPUSH', KEYS[1], entry)
+
+-- A listener renews n and s every few seconds; without one it is done here.
+if listeners > 0 and rule ~= 'long' then
+  if length == 1 then
+    redis.call('PEXPIRE', KEYS[1], ARGV[8])
+  end
+elseif length == 1 or redis.call('PTTL', KEYS[1]) < tonumber(ARGV[7]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[8])
+  for i = 2, 5 do
+    if i ~= 4 then
+      redis.call('PEXPIRE', KEYS[i], ARGV[8] + EXTRA_MS, 'GT')
+    end
+  end
+end
+
+if is_offline then
+  local queued, cap = redis.call('INCR', KEYS[5]), tonumber(ARGV[4])
+  if queued == 1 then
+    redis.call('PEXPIRE', KEYS[5], ARGV[8] + EXTRA_MS)
+  elseif queued > cap then
+    local settled = tonumber(redis.call('GET', KEYS[3])) or number - length
+    local waiting = number - settled
+    if waiting > cap then -- one in, the oldest out
+      redis.call('LPOP', KEYS[1])
+      redis.call('SET', KEYS[3], math.max(settled, number - length) + 1, 'PX', ARGV[8] + EXTRA_MS)
+      length = length - 1
+      dropped_offline = 1
+    else -- somebody reads without listening
+      redis.call('SET', KEYS[5], waiting, 'PX', ARGV[8] + EXTRA_MS)
+    end
+  end
+end
+
+if number % 64 == 0 then
+  local first = number - length + 1
+  local settled = tonumber(redis.call('GET', KEYS[3])) or first - 1
+  local cut = math.max(number - ARGV[5], settled - ARGV[6])
+  if cut >= first then
+    redis.call('LTRIM', KEYS[1], cut - first + 1, -1)
+  end
+  if cut > settled then
+    redis.call('SET', KEYS[3], cut, 'PX', ARGV[8] + EXTRA_MS)
+    dropped_live = cut - math.max(settled, first - 1)
+  end
+  redis.call('PEXPIRE', KEYS[2], ARGV[8] + EXTRA_MS, 'GT')
+end
+
+if KEYS[6] then
+  redis.call('SET', KEYS[6], number, 'PX', ARGV[10])
+end
+return {number, listeners, dropped_offline, dropped_live, 0}
