@@ -9,7 +9,8 @@
 -- ARGV[3]  now           milliseconds since 1970
 -- ARGV[4]  ttl           milliseconds
 -- ARGV[5]  cap           entries
--- ARGV[6]  command       one byte: length of its scope; the scope: the universe that may have it, or
+-- ARGV[6]  topic         the keyspace topic of the mailbox
+-- ARGV[7]  command       one byte: length of its scope; the scope: the universe that may have it, or
 --                        nothing; the payload
 --
 -- An entry is number (8 bytes, big endian), expiry in milliseconds since 1970 (8 bytes) and command.
@@ -42,7 +43,7 @@ if number == 1 then
   number = now * 1024
   redis.call('SET', KEYS[3], string.format('%.0f', number))
 end
-local length = redis.call('RPUSH', KEYS[2], struct.pack('>I8I8', number, now + ttl) .. ARGV[6])
+local length = redis.call('RPUSH', KEYS[2], struct.pack('>I8I8', number, now + ttl) .. ARGV[7])
 if redis.call('PTTL', KEYS[2]) < ttl then
   redis.call('PEXPIRE', KEYS[2], ttl + KEY_SLACK_MS)
   redis.call('PEXPIRE', KEYS[3], ttl + KEY_SLACK_MS)
@@ -64,5 +65,5 @@ if length > cap then
   redis.call('LTRIM', KEYS[2], dropped, -1)
 end
 
-redis.call('SPUBLISH', '__keyspace@0__:' .. KEYS[2], '')
+redis.call('SPUBLISH', ARGV[6], '')
 return {is_live, dropped, expired}

@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "store/channel.h"
+#include "store/inside.h"
 #include "store/job_key.h"
 #include "store/op.h"
 
@@ -73,13 +74,20 @@ static void write_command(struct buf *out, const struct job_command *command)
     assert(!out->has_overflowed);
 }
 
+static void write_topic(struct buf *out, const struct store *store, const struct key *list)
+{
+    buf_init(out, sizeof store->topic_prefix + list->len);
+    buf_add_text(out, store->topic_prefix);
+    buf_add_slice(out, key_slice(list));
+}
+
 void job_enqueue(struct store *store, const struct job_id *id, const struct job_command *command,
                  job_enqueued_fn *done, void *ctx, struct store_op **slot)
 {
     struct enqueueing enqueueing = { done, ctx };
     struct key heartbeat, list, number, once;
     struct op_number now, ttl, cap;
-    struct buf text;
+    struct buf text, topic;
 
     job_key(&heartbeat, id, "hb");
     job_key(&list, id, "q");
@@ -90,6 +98,7 @@ void job_enqueue(struct store *store, const struct job_id *id, const struct job_
     else
         once.len = 0;
     write_command(&text, command);
+    write_topic(&topic, store, &list);
     struct slice keys[] = { key_slice(&heartbeat), key_slice(&list), key_slice(&number),
                             key_slice(&once) };
     struct slice args[] = {
@@ -98,6 +107,7 @@ void job_enqueue(struct store *store, const struct job_id *id, const struct job_
         op_u64(&now, (uint64_t)store_now_ms(store)),
         op_u64(&ttl, command->ttl_ms),
         op_u64(&cap, command->cap),
+        buf_slice(&topic),
         buf_slice(&text),
     };
     struct op_call call = {
@@ -112,6 +122,7 @@ void job_enqueue(struct store *store, const struct job_id *id, const struct job_
 
     op_start(store, &call, slot);
     buf_fini(&text);
+    buf_fini(&topic);
 }
 
 /* ---- finding and listing ---------------------------------------------------------------------- */
