@@ -14,7 +14,7 @@
 #include "ws_deflate.h"
 #include "ws_frame.h"
 
-_Static_assert(FRAME_HEADROOM >= WS_HEADER_MAX, "frames leave room for their header");
+_Static_assert((int)FRAME_HEADROOM >= (int)WS_HEADER_MAX, "frames leave room for their header");
 
 /* How far a dialect's own answers may pass the bound. */
 enum { ANSWERS_MAX = 64 * 1024 };

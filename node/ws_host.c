@@ -328,5 +328,6 @@ void ws_host_destroy(struct ws_host **host)
     ws_deflate_destroy(&old->deflate);
     lws_context_destroy(old->context);
     old->turns_left = TURNS_TO_LEAVE;
+    uv_idle_stop(&old->idle); /* or it keeps its callback */
     uv_idle_start(&old->idle, on_leaving);
 }
