@@ -83,7 +83,8 @@ struct hub_stats {
     uint64_t fast[CHANNEL_KINDS];       /* entries delivered straight from the topic          */
     uint64_t read[CHANNEL_KINDS];       /* entries delivered from a read                      */
     uint64_t reads, settles, stalls;
-    uint64_t losses;                    /* times a channel's numbers went back: Redis lost something */
+    uint64_t losses;                    /* numbers went back, as seen by a topic or a hold; what a
+                                           read shows is in store_stats()                      */
     uint64_t gaps[CHANNEL_KINDS];       /* times a listener was told of a gap                 */
 };
 const struct hub_stats *hub_stats(const struct hub *hub);

@@ -102,17 +102,15 @@ static void note_settled(struct hub_channel *channel, uint64_t settled)
         channel->settled = settled;
 }
 
-/* Redis lost the end of the channel. Where it stands now is asked; then the cursors go back there.
- * `heard` is the first number of the new life, if it is known. */
-static void channel_go_back(struct hub_channel *channel, uint64_t heard)
+/* Redis lost the end of the channel: as soon as it is known where it stands now, the cursors go
+ * back there. `heard` is the first number of the new life, if it is known. */
+static void channel_note_loss(struct hub_channel *channel, uint64_t heard)
 {
     log_peer(LOG_WARN, NULL, "hub.loss", "channel=%s tip=%llu",
              channel_kind_name(hub_channel_kind(channel)), (unsigned long long)channel->tip);
-    channel->hub->stats.losses++;
     channel->is_lost = true;
     channel->tip = channel->heard = heard;
     hub_settle_forget(channel);
-    channel_enter(channel, HUB_HOLDING);
 }
 
 static void list_take_back(struct list *listeners, uint64_t settled)
@@ -144,8 +142,10 @@ static void on_batch(enum result result, const struct channel_batch *batch, void
         return;
     }
     channel->tries = 0;
-    if (batch->has_gone_back || batch->appended < channel->read_tip) {
-        channel_go_back(channel, 0);
+    if (batch->has_gone_back || batch->appended < channel->asked_tip) {
+        channel->hub->stats.losses += !batch->has_gone_back; /* the store has counted it */
+        channel_note_loss(channel, 0);
+        channel_enter(channel, HUB_HOLDING);
         return;
     }
     note_settled(channel, batch->settled);
@@ -174,7 +174,7 @@ static void channel_read_on(struct hub_channel *channel)
         deadline_is_set(&channel->retry))
         return;
     channel->read_from = lowest_cursor(&channel->behind);
-    channel->read_tip = channel->tip;
+    channel->asked_tip = channel->tip;
     channel->hub->stats.reads++;
     channel_read(channel->hub->store, &id, channel->read_from, on_batch, channel,
                  &channel->reading);
@@ -213,6 +213,10 @@ static void on_held(enum result result, const struct channel_position *position,
     channel->tries = 0;
     deadline_set(channel->hub->deadlines, &channel->renewal, channel_hold_every_ms(),
                  on_renewal_due);
+    if (channel->state == HUB_HOLDING && position->appended < channel->asked_tip) {
+        channel->hub->stats.losses++;
+        channel_note_loss(channel, 0);
+    }
     if (channel->is_lost)
         channel_take_back(channel, position->settled);
     note_settled(channel, position->settled);
@@ -259,6 +263,7 @@ static void subscribe(struct hub_channel *channel)
 static void hold(struct hub_channel *channel)
 {
     stop_asking(channel);
+    channel->asked_tip = channel->tip;
     channel_hold_on(channel);
 }
 
@@ -316,7 +321,9 @@ static void on_message(struct hub_channel *channel, struct slice message)
         channel_doubt(channel);
         channel_read_on(channel);
     } else if (entry.number <= channel->heard) {
-        channel_go_back(channel, entry.number);
+        channel->hub->stats.losses++;
+        channel_note_loss(channel, entry.number);
+        channel_enter(channel, HUB_HOLDING);
     } else {
         channel->heard = entry.number;
         if (entry.number == channel->tip + 1) {

@@ -54,7 +54,7 @@ struct hub_channel {
     uint64_t tip;         /* the highest number that is known to have been given out            */
     uint64_t heard;       /* the highest that the topic brought, or could not bring any more    */
     uint64_t read_from;   /* the cursor that the read in flight (or the last one) was sent with */
-    uint64_t read_tip;    /* the tip when it was sent                                           */
+    uint64_t asked_tip;   /* the tip when the read, or the first hold, was sent                 */
     uint64_t settled;     /* the settled mark as far as known                                   */
     uint64_t delivered;   /* the highest number that a listener here has written                */
     uint64_t settling_to; /* what the settle in flight asks for                                 */
