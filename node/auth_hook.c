@@ -36,7 +36,6 @@ struct hook {
     struct curl_slist *headers;
     struct list running, waiting; /* of hook_request */
     size_t running_count, waiting_count;
-    uint64_t calls;
 };
 
 struct hook_request {
@@ -241,7 +240,6 @@ static bool request_start(struct hook_request *request)
     }
     list_append(&hook->running, &request->node);
     hook->running_count++;
-    hook->calls++;
     return true;
 }
 
@@ -259,10 +257,7 @@ static bool expiry_of(struct json value, int64_t *ms_out)
     case JSON_NULL:
         return true;
     case JSON_NUMBER:
-        if (!json_integer(value, 1, INT64_MAX / 1000000, ms_out))
-            return false;
-        *ms_out *= 1000;
-        return true;
+        return auth_time_parse(value.raw, ms_out);
     default:
         buf_init(&text, 64);
         is_good = json_string(value, &text) && auth_time_parse(buf_slice(&text), ms_out);
@@ -452,9 +447,4 @@ void hook_destroy(struct hook **hook)
     curl_slist_free_all(mine->headers);
     curl_global_cleanup();
     uv_close((uv_handle_t *)&mine->timer, on_timer_closed);
-}
-
-uint64_t hook_calls(const struct hook *hook)
-{
-    return hook->calls;
 }

@@ -36,6 +36,4 @@ bool hook_serves(const struct hook *hook, enum credential_kind kind);
 void hook_ask(struct hook *hook, const struct source_question *question,
               source_answered_fn *answered, void *ctx, struct source_call **slot);
 
-uint64_t hook_calls(const struct hook *hook);
-
 #endif

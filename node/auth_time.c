@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#define MILLISECONDS_BEYOND UINT64_C(1000000000000)
+
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -119,14 +121,19 @@ static bool take_zone(struct slice *rest, int64_t *ms_out)
     return true;
 }
 
+static int64_t after_1970(int64_t ms)
+{
+    return ms > 0 ? ms : 1;
+}
+
 bool auth_time_parse(struct slice text, int64_t *ms_out)
 {
     struct slice rest = slice_trim(text);
     int64_t days, clock = 0, zone = 0;
-    uint64_t seconds;
+    uint64_t number;
 
-    if (slice_to_u64(rest, 0, INT64_MAX / 1000000, &seconds)) {
-        *ms_out = (int64_t)seconds * 1000;
+    if (slice_to_u64(rest, 0, INT64_MAX, &number)) {
+        *ms_out = after_1970((int64_t)(number > MILLISECONDS_BEYOND ? number : number * 1000));
         return true;
     }
     if (!take_date(&rest, &days))
@@ -136,6 +143,6 @@ bool auth_time_parse(struct slice text, int64_t *ms_out)
         return false;
     if (rest.len > 0)
         return false;
-    *ms_out = days * 86400000 + clock - zone;
+    *ms_out = after_1970(days * 86400000 + clock - zone);
     return true;
 }
