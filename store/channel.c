@@ -67,6 +67,12 @@ void channel_count_expired(struct store *store, enum channel_kind kind, uint64_t
     store->channel_stats.dropped[kind][DROP_EXPIRED] += entries;
 }
 
+void channel_count_dropped(struct store *store, enum channel_kind kind, enum channel_drop reason,
+                           uint64_t entries)
+{
+    store->channel_stats.dropped[kind][reason] += entries;
+}
+
 void channel_set_bounds(struct store *store, enum channel_kind kind,
                         const struct channel_bounds *bounds)
 {
@@ -193,6 +199,7 @@ struct channel_leaver {
     struct channel_id id;
     enum channel_leave how;
     uint64_t mark; /* where the unsubscription stands in the topics' line */
+    bool is_last;  /* it was in force before this try was sent            */
     unsigned tries;
     char text[2 * KEY_ID_MAX];
 };
@@ -206,8 +213,7 @@ static void deliver_left(struct store *store, enum result result, const redisRep
     struct channel_leaver *leaver = leaving->leaver;
     bool is_listened_to = result == RESULT_OK && reply->integer == 0;
 
-    if (is_listened_to && leaver->tries > 0 && !topics_has_passed(store, leaver->mark)) {
-        leaver->tries--;
+    if (is_listened_to && !leaver->is_last) {
         leave(store, leaving);
         leaving->leaver = NULL; /* it went along */
         return;
@@ -230,7 +236,7 @@ static void leave(struct store *store, const struct leaving *leaving)
         .id = VERB_CHANNEL_LEAVE, .judge = op_judge_integer, .deliver = deliver_left,
         .release = release_left,
     };
-    const struct channel_leaver *leaver = leaving->leaver;
+    struct channel_leaver *leaver = leaving->leaver;
     bool is_broken = leaver->how == CHANNEL_LEAVE_BROKEN;
     struct channel_keys keys;
     struct op_number grace;
@@ -240,6 +246,7 @@ static void leave(struct store *store, const struct leaving *leaving)
         .arg_count = 2, .state = leaving, .state_size = sizeof *leaving,
     };
 
+    leaver->is_last = ++leaver->tries == LEAVE_TRIES || topics_has_passed(store, leaver->mark);
     channel_keys_make(&keys, store, &leaver->id);
     args[0] = keys.topic;
     args[1] = op_u64(&grace, is_broken ? store->bounds[leaver->id.kind].grace_ms : 0);
@@ -262,7 +269,6 @@ void channel_leave(struct store *store, const struct channel_id *id, enum channe
     };
     leaver->how = how;
     leaver->mark = topics_mark(store);
-    leaver->tries = LEAVE_TRIES;
     leave(store, &leaving);
 }
 
