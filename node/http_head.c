@@ -52,39 +52,38 @@ static bool fail(struct http_head *head, enum http_fault fault)
 
 /* ---- characters -------------------------------------------------------------------------------- */
 
-static bool is_alphanumeric(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+enum {
+    TOKEN = 1,  /* RFC 9110, section 5.6.2                            */
+    VALUE = 2,  /* a header's value: no controls but tabs             */
+    TARGET = 4, /* visible ASCII, but no fragment                     */
+    HOST = 8,   /* RFC 3986, sections 3.2.2 and 3.2.3; no user's name */
+    ALL = TOKEN | VALUE | TARGET | HOST
+};
 
-/* RFC 9110, section 5.6.2 */
-static bool is_token(struct slice text)
+/* clang-format off */
+static const uint8_t classes[256] = {
+    ['\t'] = VALUE,                    [' '] = VALUE,
+    ['!'] = ALL,                       ['"'] = VALUE | TARGET,
+    ['#'] = TOKEN | VALUE,             ['$' ... '\''] = ALL,
+    ['(' ... ')'] = ALL & ~TOKEN,      ['*' ... '+'] = ALL,
+    [','] = ALL & ~TOKEN,              ['-' ... '.'] = ALL,
+    ['/'] = VALUE | TARGET,            ['0' ... '9'] = ALL,
+    [':' ... ';'] = ALL & ~TOKEN,      ['<'] = VALUE | TARGET,
+    ['='] = ALL & ~TOKEN,              ['>' ... '@'] = VALUE | TARGET,
+    ['A' ... 'Z'] = ALL,               ['['] = ALL & ~TOKEN,
+    ['\\'] = VALUE | TARGET,           [']'] = ALL & ~TOKEN,
+    ['^'] = TOKEN | VALUE | TARGET,    ['_'] = ALL,
+    ['`'] = TOKEN | VALUE | TARGET,    ['a' ... 'z'] = ALL,
+    ['{'] = VALUE | TARGET,            ['|'] = TOKEN | VALUE | TARGET,
+    ['}'] = VALUE | TARGET,            ['~'] = ALL,
+    [0x80 ... 0xff] = VALUE,
+};
+/* clang-format on */
+
+static bool is_all(struct slice text, uint8_t class)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (!is_alphanumeric(c) && c != '-' && (c == '\0' || strchr("!#$%&'*+.^_`|~", c) == NULL))
-            return false;
-    }
-    return text.len > 0;
-}
-
-static bool has_controls(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if ((c < ' ' && c != '\t') || c == 0x7f)
-            return true;
-    }
-    return false;
-}
-
-/* Visible ASCII, and none of `not`. */
-static bool is_visible(struct slice text, const char * not )
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] <= ' ' || text.data[i] > '~' || strchr(not, text.data[i]) != NULL)
+        if ((classes[(unsigned char)text.data[i]] & class) == 0)
             return false;
     }
     return true;
@@ -148,7 +147,7 @@ static bool read_target(struct http_head *head, const char *data)
     const char *text = data + target.at;
     uint32_t at = 0;
 
-    if (target.len == 0 || !is_visible(http_slice(data, target), "#"))
+    if (target.len == 0 || !is_all(http_slice(data, target), TARGET))
         return fail(head, HTTP_FAULT_TARGET);
     if (target.len > 7 && is_same(text, "http://", 7))
         at = 7;
@@ -199,7 +198,7 @@ static bool read_request_line(struct http_head *head, const char *data, struct s
     struct slice method = { line.data, (size_t)(first - line.data) };
     struct slice version = { last + 1, (size_t)(line.data + line.len - last - 1) };
 
-    if (!is_token(method))
+    if (method.len == 0 || !is_all(method, TOKEN))
         return fail(head, HTTP_FAULT_REQUEST_LINE);
     read_method(head, method);
     head->method_name = (struct http_span){ head->line, (uint32_t)method.len };
@@ -211,7 +210,7 @@ static bool read_request_line(struct http_head *head, const char *data, struct s
 
 static bool read_host(struct http_head *head, struct slice value)
 {
-    if (head->has_host || !is_visible(value, "/?#@\\\"<>"))
+    if (head->has_host || !is_all(value, HOST))
         return fail(head, HTTP_FAULT_HOST);
     head->has_host = true;
     return true;
@@ -274,12 +273,13 @@ static bool read_field(struct http_head *head, struct slice line)
     const char *colon = memchr(line.data, ':', line.len);
     struct slice name = { line.data, colon != NULL ? (size_t)(colon - line.data) : 0 };
 
-    if (!is_token(name)) /* nor is it one when the line starts with a blank: a folded line */
+    if (name.len == 0 ||
+        !is_all(name, TOKEN)) /* nor is it one when the line starts with a blank: a folded line */
         return fail(head, HTTP_FAULT_FIELD_NAME);
 
     struct slice value = slice_trim((struct slice){ colon + 1, line.len - name.len - 1 });
 
-    if (has_controls(value))
+    if (!is_all(value, VALUE))
         return fail(head, HTTP_FAULT_FIELD_VALUE);
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
         if (name.len == fields[i].name.len && is_same(name.data, fields[i].name.data, name.len))
@@ -323,7 +323,8 @@ enum http_parse http_head_parse(struct http_head *head, const char *data, size_t
                                 size_t max_bytes)
 {
     /* What cannot be the start of a request (a TLS handshake, say) is not worth waiting for. */
-    if (head->line == 0 && len > 0 && data[0] != '\r' && !is_token((struct slice){ data, 1 })) {
+    if (head->line == 0 && len > 0 && data[0] != '\r' &&
+        !is_all((struct slice){ data, 1 }, TOKEN)) {
         fail(head, HTTP_FAULT_REQUEST_LINE);
         return HTTP_PARSE_FAULT;
     }
