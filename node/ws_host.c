@@ -28,13 +28,18 @@ enum {
     TURNS_TO_LEAVE = 4, /* lws closes its handles in two stages of a turn each  */
 };
 
-/* ---- lws' log: at debug level, but for its errors ------------------------------------------------ */
+/* ---- lws' log: errors are warnings of ours, but for what is none or any peer can cause ---------- */
+
+static bool is_noise(const char *line)
+{
+    return strstr(line, "calling service") != NULL || strstr(line, "zlib error") != NULL;
+}
 
 static void on_lws_log(int level, const char *line)
 {
     size_t len = strcspn(line, "\n");
 
-    if (level == LLL_ERR && strstr(line, "calling service") == NULL)
+    if (level == LLL_ERR && !is_noise(line))
         log_peer(LOG_WARN, NULL, "ws.lws", "line=%s", log_quote(line, len));
     else
         log_debug(NULL, "ws.lws", "line=%s", log_quote(line, len));
