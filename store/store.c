@@ -95,7 +95,7 @@ void store_watch_deadline(struct store *store)
     if (store->is_closed || uv_is_active((uv_handle_t *)&store->deadline))
         return;
     if (!list_is_empty(&store->ending))
-        left_ms = 0; /* keeps the loop from waiting before they have ended */
+        left_ms = 1; /* the loop must not wait until they have ended; 0 would be due in the same turn */
     else if (pipeline_first(&store->pipeline) != NULL)
         left_ms = first_deadline_ms(store) - clock_ms();
     else
