@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "support.h"
+
+#include <stdlib.h>
+
+#include "store/players.h"
+
+/* The connections of a player, counted over nodes. */
+static uv_loop_t loop;
+static struct support_redis *redis;
+static struct store *store;
+
+static void on_state(bool is_up, void *ctx)
+{
+    (void)is_up;
+    (void)ctx;
+}
+
+static bool is_up(void *ctx)
+{
+    return store_is_up(ctx);
+}
+
+static int start(void **state)
+{
+    struct store_options options = { .timeout_ms = 5000, .wait_ms = 1000, .pending_max = 1000 };
+    struct why why = { "" };
+
+    (void)state;
+    redis = support_redis_start();
+    uv_loop_init(&loop);
+    options.url = support_redis_url(redis);
+    store = store_open(&loop, &options, on_state, NULL, &why);
+    assert_non_null(store);
+    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up");
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    store_close(&store);
+    support_loop_close(&loop);
+    support_redis_stop(&redis);
+    return 0;
+}
+
+static enum result ended;
+static bool is_over;
+static struct store_op *slot;
+
+static void on_done(enum result result, void *ctx)
+{
+    (void)ctx;
+    ended = result;
+    is_over = true;
+}
+
+static bool is_done(void *ctx)
+{
+    (void)ctx;
+    return is_over;
+}
+
+static enum result wait_for_end(void)
+{
+    support_wait(&loop, is_done, NULL, SUPPORT_WAIT_MS, "an answer");
+    is_over = false;
+    return ended;
+}
+
+static struct player_conn conn_of(const char *node, uint64_t number)
+{
+    return (struct player_conn){ SLICE_LITERAL("default"), SLICE_LITERAL("p"), node, number };
+}
+
+enum act { JOIN, LEAVE, RENEW };
+
+static enum result carry_out(enum act act, const char *node, uint64_t number, const char *live)
+{
+    struct player_conn conn = conn_of(node, number);
+
+    if (act == JOIN)
+        player_join(store, &conn, 3, slice_of(live), on_done, NULL, &slot);
+    else if (act == LEAVE)
+        player_leave(store, &conn, on_done, NULL, &slot);
+    else
+        player_renew(store, &conn, on_done, NULL, &slot);
+    return wait_for_end();
+}
+
+static void test_connections(void **state)
+{
+    static const struct {
+        const char *name;
+        enum act act;
+        const char *node;
+        uint64_t number;
+        const char *live;
+        enum result want;
+    } rows[] = {
+        /* at most 3; one after the other */
+        { "the first", JOIN, "a1", 1, NULL, RESULT_OK },
+        { "the same again", JOIN, "a1", 1, NULL, RESULT_OK },
+        { "another node's", JOIN, "b2", 1, NULL, RESULT_OK },
+        { "the third", JOIN, "a1", 2, NULL, RESULT_OK },
+        { "a fourth", JOIN, "a1", 3, NULL, RESULT_REFUSED },
+        { "one that is there, though it is full", JOIN, "a1", 2, NULL, RESULT_OK },
+        { "one that is there is renewed", RENEW, "a1", 2, NULL, RESULT_OK },
+        { "a fourth while all nodes live", JOIN, "a1", 3, " a1 b2 c3 ", RESULT_REFUSED },
+        { "a fourth when one node is dead", JOIN, "a1", 3, " a1 c3 ", RESULT_OK },
+        { "the dead one's place is taken", JOIN, "c3", 1, " a1 c3 ", RESULT_REFUSED },
+        { "one leaves", LEAVE, "a1", 1, NULL, RESULT_OK },
+        { "it leaves again", LEAVE, "a1", 1, NULL, RESULT_OK },
+        { "a place is free", JOIN, "c3", 1, NULL, RESULT_OK },
+        { "part of a node's id is not that node", JOIN, "d4", 1, " a1x xa1 c3 ", RESULT_OK },
+        { "a renewal puts back what was lost", RENEW, "a1", 9, NULL, RESULT_OK },
+        { "and counts", JOIN, "d4", 2, NULL, RESULT_REFUSED },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        enum result got = carry_out(rows[i].act, rows[i].node, rows[i].number, rows[i].live);
+
+        if (got != rows[i].want)
+            fail_msg("%s: %s, not %s", rows[i].name, result_name(got), result_name(rows[i].want));
+    }
+}
+
+static void test_the_count_outlives_its_renewals(void **state)
+{
+    char *ttl;
+
+    (void)state;
+    free(support_redis_command(redis, "FLUSHALL"));
+    assert_int_equal(carry_out(JOIN, "a1", 1, NULL), RESULT_OK);
+    free(support_redis_command(redis, "PEXPIRE 'sb:{player:default:p}:conns' 1000"));
+    assert_int_equal(carry_out(RENEW, "a1", 1, NULL), RESULT_OK);
+    ttl = support_redis_command(redis, "PTTL 'sb:{player:default:p}:conns'");
+    assert_true(atoi(ttl) > 2 * PLAYER_RENEW_MS);
+    free(ttl);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_the_count_outlives_its_renewals),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
