@@ -67,8 +67,7 @@ struct ws_host {
     uint64_t last_number;
     uint32_t drain_credit; /* connections that may be closed now, times 100             */
     uint8_t turns_left;    /* of the loop, until lws has let go of its handles          */
-    bool is_draining;
-    char scratch[]; /* WS_CHUNK_MAX + 1: a message that came in one piece        */
+    char scratch[];        /* WS_CHUNK_MAX + 1: a message that came in one piece        */
 };
 
 /* What lws reads at a time, and hands up at most; it keeps a buffer of this size per connection. */
@@ -80,6 +79,11 @@ const char *close_text(enum close_reason reason);
 
 /* There is something to do in the next turn of the loop. */
 void ws_host_wake(struct ws_host *host);
+
+/* ---- ws_arrive.c: the first of those that wait for their turn ----------------------------------- */
+
+void ws_arrive(struct ws_host *host);
+void ws_turn_away(struct ws_host *host);
 
 /* ---- ws_end.c: how connections end ------------------------------------------------------------ */
 

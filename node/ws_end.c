@@ -87,6 +87,7 @@ void ws_say_goodbye(struct ws *ws)
 
 void ws_close(struct ws *ws, enum close_reason reason)
 {
+    assert(reason != CLOSE_PEER_GONE); /* 1006 is never sent */
     if (ws->state != WS_OPEN)
         return;
     give_reason(ws, reason);
@@ -171,6 +172,7 @@ void ws_cut(struct ws *ws)
     if (lws_partial_buffered(ws->wsi))
         ws_frame_write(ws->wsi, room + WS_HEADER_MAX, 0, WS_FIN | WS_OPCODE_PING);
     lws_set_timeout(ws->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+    assert(ws->state == WS_ENDED); /* lws frees the memory in a later turn */
 }
 
 static void log_close(const struct ws *ws)

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The host: one lws context on our loop, with one virtual host that listens to nothing. A socket whose
- * handshake HTTP has read arrives here, waits for the next turn of the loop (so that nobody is called
- * back before http_upgrade() returns) and is given to lws together with a handshake that lws will
- * accept.
- *
- * What is to be done outside of lws' own callbacks is done in that same turn: arrivals, and
- * connections that are to be cut.
+ * The host: one lws context on our loop, with one virtual host that listens to nothing: sockets come
+ * from HTTP (ws_arrive.c). What must not be done inside of lws' own callbacks is done in the next turn
+ * of the loop: arrivals, and connections that are to be cut.
  */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -135,73 +129,7 @@ static const struct lws_extension extensions[] = {
     { NULL, NULL, NULL },
 };
 
-/* ---- arrivals ------------------------------------------------------------------------------------- */
-
-static void put(struct ws_arrival *arrival, struct slice bytes)
-{
-    if (bytes.len > 0)
-        memcpy(arrival->head + arrival->head_len, bytes.data, bytes.len);
-    arrival->head_len += bytes.len;
-}
-
-static const char head_start[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                                 "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                                 "Sec-WebSocket-Key: ";
-static const char head_deflate[] = "\r\nSec-WebSocket-Extensions: " WS_DEFLATE_ACCEPTED;
-static const char head_end[] = "\r\n\r\n";
-
-void ws_adopt(struct ws_host *host, int fd, const struct ws_handshake *handshake,
-              const struct ws_ops *ops, void *conn)
-{
-    size_t size = sizeof head_start + sizeof head_deflate + sizeof head_end + handshake->key.len +
-                  handshake->early.len;
-    struct ws_arrival *arrival = xmalloc(sizeof *arrival + size);
-
-    *arrival = (struct ws_arrival){
-        .fd = fd,
-        .ops = ops,
-        .conn = conn,
-        .peer = handshake->peer,
-        .place = handshake->place,
-        .has_early = handshake->early.len > 0,
-        .is_deflated = host->deflate != NULL && ws_deflate_is_offered(handshake->extensions),
-    };
-    put(arrival, SLICE_LITERAL(head_start));
-    put(arrival, handshake->key);
-    if (arrival->is_deflated)
-        put(arrival, SLICE_LITERAL(head_deflate));
-    put(arrival, SLICE_LITERAL(head_end));
-    put(arrival, handshake->early);
-    list_append(&host->arrivals, &arrival->node);
-    ws_host_wake(host);
-}
-
-static void arrival_end(struct ws_arrival *arrival)
-{
-    if (arrival->ws == NULL) {
-        conn_limit_give(&arrival->place);
-        arrival->ops->on_close(NULL, WS_ENDED_BROKEN, CLOSE_PEER_GONE, arrival->conn);
-    }
-    free(arrival);
-}
-
-/* lws answers the handshake within this call, and closes the socket when it cannot. What came behind
- * the head it keeps, and looks at when something happens on the socket: that it becomes writable. */
-static void arrive(struct ws_host *host, struct ws_arrival *arrival)
-{
-    struct lws *wsi;
-
-    list_remove(&arrival->node);
-    host->arriving = arrival;
-    wsi =
-        lws_adopt_socket_vhost_readbuf(host->vhost, arrival->fd, arrival->head, arrival->head_len);
-    host->arriving = NULL;
-    if (wsi != NULL && arrival->ws == NULL)
-        lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
-    else if (wsi != NULL && arrival->has_early)
-        lws_callback_on_writable(wsi);
-    arrival_end(arrival);
-}
+/* ---- the next turn --------------------------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t *idle)
 {
@@ -210,7 +138,7 @@ static void on_idle(uv_idle_t *idle)
     for (int i = 0; i < PER_TURN && !list_is_empty(&host->doomed); i++)
         ws_cut(LIST_ENTRY(host->doomed.next, struct ws, node));
     for (int i = 0; i < PER_TURN && !list_is_empty(&host->arrivals); i++)
-        arrive(host, LIST_ENTRY(host->arrivals.next, struct ws_arrival, node));
+        ws_arrive(host);
     if (list_is_empty(&host->doomed) && list_is_empty(&host->arrivals))
         uv_idle_stop(idle);
 }
@@ -253,6 +181,7 @@ static bool create_lws(struct ws_host *host)
         .extensions = host->deflate != NULL ? extensions : NULL,
         .max_http_header_data = HEAD_MAX,
         .retry_and_idle_policy = &no_validity_checks,
+        .pcontext = &host->context, /* NULL again when lws has ended */
         .user = host,
         .uid = -1,
         .gid = -1,
@@ -292,26 +221,24 @@ static void on_idle_closed(uv_handle_t *idle)
     free(idle->data);
 }
 
+/* libwebsockets 4.1 wants to be asked twice, before and after its handles have closed; later ones end
+ * by themselves. */
 static void on_leaving(uv_idle_t *idle)
 {
     struct ws_host *host = idle->data;
 
-    if (--host->turns_left > 0)
+    if (host->turns_left > 0 && --host->turns_left > 0)
         return;
     lws_context_destroy(host->context);
-    uv_close((uv_handle_t *)idle, on_idle_closed);
+    if (host->context == NULL)
+        uv_close((uv_handle_t *)idle, on_idle_closed);
 }
 
 /* Each gets its on_close here: a close frame if it can be written at once, then the cut. */
 static void end_all(struct ws_host *host)
 {
-    while (!list_is_empty(&host->arrivals)) {
-        struct ws_arrival *arrival = LIST_ENTRY(host->arrivals.next, struct ws_arrival, node);
-
-        list_remove(&arrival->node);
-        close(arrival->fd);
-        arrival_end(arrival);
-    }
+    while (!list_is_empty(&host->arrivals))
+        ws_turn_away(host);
     while (!list_is_empty(&host->open))
         ws_close(LIST_ENTRY(host->open.next, struct ws, node), CLOSE_GOING_AWAY);
     while (!list_is_empty(&host->closing))

@@ -48,6 +48,12 @@ static const struct {
       "text 126 bytes\n",
       "" },
     { "70000 bytes", { F(TEXT, NULL) }, "text 70000 bytes\n", "" },
+    /* RFC 6455 (5.1) wants 1002; libwebsockets does not look, and does not tell. */
+    { "unmasked", { { TEXT, "hello", WS_UNMASKED, 0 } }, "text hello\n", "" },
+    { "masked behind unmasked",
+      { { TEXT, "hello", WS_UNMASKED, 0 }, F(TEXT, "again") },
+      "text hello\ntext again\n",
+      "" },
     { "several at once",
       { F(TEXT, "a"), F(TEXT, "b"), F(BINARY, "c"), F(TEXT, "d") },
       "text a\ntext b\nbinary c\ntext d\n",
