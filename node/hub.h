@@ -38,6 +38,8 @@ struct hub_listener_ops {
     void (*on_listening)(struct hub_listener *listener);
     /* `missed` entries are gone before this listener could have them. NULL: not wanted. */
     void (*on_gap)(struct hub_listener *listener, uint64_t missed);
+    /* What was appended before on_listening is not for this listener. */
+    bool starts_at_tip;
 };
 
 /* Lives in the object that listens; zero-initialise it. The fields are the hub's. */
