@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_RUN_H
+#define SB_RUN_H
+
+#include "config.h"
+
+/*
+ * `signalbox serve`: everything around the loop. Log, background, pid file, private Redis, workers; and
+ * then a server, or the watch over several. Returns the exit code.
+ */
+int run_node(struct config *config);
+
+#endif
