@@ -162,9 +162,9 @@ static void deliver_position(struct store *store, enum result result, const redi
 void channel_hold(struct store *store, const struct channel_id *id, channel_position_fn *done,
                   void *ctx, struct store_op **slot)
 {
-    static const struct verb verb = {
-        .id = VERB_CHANNEL_HOLD, .judge = judge_position, .deliver = deliver_position
-    };
+    static const struct verb verb = { .id = VERB_CHANNEL_HOLD,
+                                      .judge = judge_position,
+                                      .deliver = deliver_position };
     const struct channel_bounds *bounds = &store->bounds[id->kind];
     bool has_retention = channel_keep_count(store, id->kind) > 0;
     struct holding holding = { done, ctx };
@@ -177,8 +177,13 @@ void channel_hold(struct store *store, const struct channel_id *id, channel_posi
         op_u64(&now, (uint64_t)store_now_ms(store)),
     };
     struct op_call call = {
-        .verb = &verb, .keys = keys.keys, .key_count = PART_COUNT, .args = args, .arg_count = 4,
-        .state = &holding, .state_size = sizeof holding,
+        .verb = &verb,
+        .keys = keys.keys,
+        .key_count = PART_COUNT,
+        .args = args,
+        .arg_count = 4,
+        .state = &holding,
+        .state_size = sizeof holding,
     };
 
     channel_keys_make(&keys, store, id);
@@ -233,7 +238,9 @@ static void release_left(void *state)
 static void leave(struct store *store, const struct leaving *leaving)
 {
     static const struct verb verb = {
-        .id = VERB_CHANNEL_LEAVE, .judge = op_judge_integer, .deliver = deliver_left,
+        .id = VERB_CHANNEL_LEAVE,
+        .judge = op_judge_integer,
+        .deliver = deliver_left,
         .release = release_left,
     };
     struct channel_leaver *leaver = leaving->leaver;
@@ -242,8 +249,13 @@ static void leave(struct store *store, const struct leaving *leaving)
     struct op_number grace;
     struct slice args[2];
     struct op_call call = {
-        .verb = &verb, .keys = &keys.keys[PART_LEASE], .key_count = 1, .args = args,
-        .arg_count = 2, .state = leaving, .state_size = sizeof *leaving,
+        .verb = &verb,
+        .keys = &keys.keys[PART_LEASE],
+        .key_count = 1,
+        .args = args,
+        .arg_count = 2,
+        .state = leaving,
+        .state_size = sizeof *leaving,
     };
 
     leaver->is_last = ++leaver->tries == LEAVE_TRIES || topics_has_passed(store, leaver->mark);
@@ -277,9 +289,9 @@ void channel_leave(struct store *store, const struct channel_id *id, enum channe
 void channel_settle(struct store *store, const struct channel_id *id, uint64_t number,
                     store_done_fn *done, void *ctx, struct store_op **slot)
 {
-    static const struct verb verb = {
-        .id = VERB_CHANNEL_SETTLE, .judge = op_judge_integer, .deliver = op_deliver_done
-    };
+    static const struct verb verb = { .id = VERB_CHANNEL_SETTLE,
+                                      .judge = op_judge_integer,
+                                      .deliver = op_deliver_done };
     struct op_done settling = { done, ctx };
     struct channel_keys keys;
     struct op_number numbers[3];
@@ -289,8 +301,13 @@ void channel_settle(struct store *store, const struct channel_id *id, uint64_t n
         op_u64(&numbers[2], channel_life_ms(store->bounds[id->kind].ttl_ms)),
     };
     struct op_call call = {
-        .verb = &verb, .keys = keys.keys, .key_count = PART_SETTLED + 1, .args = args,
-        .arg_count = 3, .state = &settling, .state_size = sizeof settling,
+        .verb = &verb,
+        .keys = keys.keys,
+        .key_count = PART_SETTLED + 1,
+        .args = args,
+        .arg_count = 3,
+        .state = &settling,
+        .state_size = sizeof settling,
     };
 
     channel_keys_make(&keys, store, id);

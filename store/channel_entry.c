@@ -14,7 +14,8 @@ enum {
     HEAD_SIZE = 16,
     READ_COUNT_MAX = 256,
     READ_BYTES_MAX = 256 * 1024,
-    NUMBERS_PER_MS = 1024, /* what a channel may be appended to without its numbers passing the clock */
+    NUMBERS_PER_MS =
+        1024, /* what a channel may be appended to without its numbers passing the clock */
 };
 
 static uint64_t get_u64(const char *from)
@@ -60,7 +61,14 @@ struct appending {
     enum channel_kind kind;
 };
 
-enum { APPENDED_NUMBER, APPENDED_LISTENERS, APPENDED_OFFLINE, APPENDED_LIVE, APPENDED_AGAIN, APPENDED };
+enum {
+    APPENDED_NUMBER,
+    APPENDED_LISTENERS,
+    APPENDED_OFFLINE,
+    APPENDED_LIVE,
+    APPENDED_AGAIN,
+    APPENDED
+};
 
 static bool judge_appended(const redisReply *reply, enum result *result_out)
 {
@@ -127,7 +135,9 @@ void channel_append(struct store *store, const struct channel_id *id,
                     struct store_op **slot)
 {
     static const struct verb verb = {
-        .id = VERB_CHANNEL_APPEND, .judge = judge_appended, .deliver = deliver_appended,
+        .id = VERB_CHANNEL_APPEND,
+        .judge = judge_appended,
+        .deliver = deliver_appended,
         .note = note_appended,
     };
     const struct channel_bounds *bounds = &store->bounds[id->kind];
@@ -141,8 +151,13 @@ void channel_append(struct store *store, const struct channel_id *id,
     struct slice keys_of_call[6], args[10];
     struct key once;
     struct op_call call = {
-        .verb = &verb, .keys = keys_of_call, .key_count = has_once ? 6 : 5, .args = args,
-        .arg_count = has_once ? 10 : 9, .state = &appending, .state_size = sizeof appending,
+        .verb = &verb,
+        .keys = keys_of_call,
+        .key_count = has_once ? 6 : 5,
+        .args = args,
+        .arg_count = has_once ? 10 : 9,
+        .state = &appending,
+        .state_size = sizeof appending,
     };
 
     assert(message->payload.len <= CHANNEL_PAYLOAD_MAX);
@@ -174,8 +189,14 @@ struct reading {
 };
 
 enum {
-    BATCH_APPENDED, BATCH_SETTLED, BATCH_MISSED, BATCH_EXPIRED, BATCH_HAS_MORE, BATCH_GONE_BACK,
-    BATCH_ENTRIES, BATCH
+    BATCH_APPENDED,
+    BATCH_SETTLED,
+    BATCH_MISSED,
+    BATCH_EXPIRED,
+    BATCH_HAS_MORE,
+    BATCH_GONE_BACK,
+    BATCH_ENTRIES,
+    BATCH
 };
 
 /* Ascending without holes, and none beyond the last number given out. */
@@ -258,8 +279,13 @@ void channel_read(struct store *store, const struct channel_id *id, uint64_t cur
         op_u64(&numbers[3], channel_life_ms(store->bounds[id->kind].ttl_ms)),
     };
     struct op_call call = {
-        .verb = &verb, .keys = keys.keys, .key_count = PART_SETTLED + 1, .args = args,
-        .arg_count = 4, .state = &reading, .state_size = sizeof reading,
+        .verb = &verb,
+        .keys = keys.keys,
+        .key_count = PART_SETTLED + 1,
+        .args = args,
+        .arg_count = 4,
+        .state = &reading,
+        .state_size = sizeof reading,
     };
 
     channel_keys_make(&keys, store, id);

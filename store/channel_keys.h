@@ -8,12 +8,12 @@
 /* What the operations on channels share. For store/channel*.c. */
 
 enum channel_part {
-    PART_LIST,     /* :q the entries                         */
-    PART_NUMBER,   /* :n the last number                     */
-    PART_SETTLED,  /* :s everything up to here is settled    */
-    PART_LEASE,    /* :l somebody listens, or did just now   */
-    PART_OFFLINE,  /* :o entries since nobody listens        */
-    PART_AGE,      /* :a how old a feed's settled entries are */
+    PART_LIST,    /* :q the entries                         */
+    PART_NUMBER,  /* :n the last number                     */
+    PART_SETTLED, /* :s everything up to here is settled    */
+    PART_LEASE,   /* :l somebody listens, or did just now   */
+    PART_OFFLINE, /* :o entries since nobody listens        */
+    PART_AGE,     /* :a how old a feed's settled entries are */
     PART_COUNT
 };
 

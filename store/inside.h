@@ -19,8 +19,9 @@ struct topics;
 struct store_op {
     struct list node; /* in pipeline.ops, pipeline.again, store.ending or store.spare          */
     const struct verb *verb;
-    struct store_op **slot; /* the owner's; NULL: none, or cancelled                                */
-    uint64_t offset;        /* its bytes in the pipeline                                            */
+    struct store_op *
+        *slot;       /* the owner's; NULL: none, or cancelled                                */
+    uint64_t offset; /* its bytes in the pipeline                                            */
     size_t len;
     int64_t started_us;
     enum result ending; /* in store.ending: how it will end */
@@ -47,8 +48,9 @@ struct store {
 
     struct topics *topics;
 
-    uv_prepare_t flusher; /* before the loop waits: ends what is to end, writes what is to be written */
-    uv_timer_t deadline;  /* of the oldest operation */
+    uv_prepare_t
+        flusher; /* before the loop waits: ends what is to end, writes what is to be written */
+    uv_timer_t deadline; /* of the oldest operation */
     uv_timer_t minute;
     int open_handles;
 

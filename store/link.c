@@ -150,7 +150,7 @@ static void fail(struct link *link, const char *reason)
 {
     bool was_open = link->state == LINK_HELLO || link->state == LINK_READY;
 
-    if (link->failures == 0)
+    if (link->failures == 0 && link->refusal[0] == '\0')
         log_warn(NULL, "redis.broken", "link=%s state=%s reason=%s", link->name,
                  rules[link->state].name, log_quote(reason, strlen(reason)));
     wire_drop(link);

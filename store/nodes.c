@@ -16,8 +16,13 @@ static void start(struct store *store, const struct verb *verb, const struct sli
     struct key key;
     struct slice keys[1];
     struct op_call call = {
-        .verb = verb, .keys = keys, .key_count = 1, .args = args, .arg_count = arg_count,
-        .state = state, .state_size = state_size,
+        .verb = verb,
+        .keys = keys,
+        .key_count = 1,
+        .args = args,
+        .arg_count = arg_count,
+        .state = state,
+        .state_size = state_size,
     };
 
     key_make(&key, "nodes", SLICE_LITERAL("all"), SLICE_LITERAL("all"), "live");
@@ -28,9 +33,9 @@ static void start(struct store *store, const struct verb *verb, const struct sli
 void nodes_beat(struct store *store, const char *node_id, store_done_fn *done, void *ctx,
                 struct store_op **slot)
 {
-    static const struct verb verb = {
-        .id = VERB_NODES_BEAT, .judge = op_judge_integer, .deliver = op_deliver_done
-    };
+    static const struct verb verb = { .id = VERB_NODES_BEAT,
+                                      .judge = op_judge_integer,
+                                      .deliver = op_deliver_done };
     struct op_done beating = { done, ctx };
     struct op_number forget;
     struct slice args[] = { slice_of(node_id), op_u64(&forget, FORGET_MS) };
@@ -41,9 +46,9 @@ void nodes_beat(struct store *store, const char *node_id, store_done_fn *done, v
 void nodes_leave(struct store *store, const char *node_id, store_done_fn *done, void *ctx,
                  struct store_op **slot)
 {
-    static const struct verb verb = {
-        .id = VERB_NODES_LEAVE, .judge = op_judge_integer, .deliver = op_deliver_done
-    };
+    static const struct verb verb = { .id = VERB_NODES_LEAVE,
+                                      .judge = op_judge_integer,
+                                      .deliver = op_deliver_done };
     struct op_done leaving = { done, ctx };
     struct slice id = slice_of(node_id);
 
@@ -78,9 +83,9 @@ static void deliver_ids(struct store *store, enum result result, const redisRepl
 
 void nodes_list_live(struct store *store, nodes_live_fn *done, void *ctx, struct store_op **slot)
 {
-    static const struct verb verb = {
-        .id = VERB_NODES_LIST_LIVE, .judge = judge_ids, .deliver = deliver_ids
-    };
+    static const struct verb verb = { .id = VERB_NODES_LIST_LIVE,
+                                      .judge = judge_ids,
+                                      .deliver = deliver_ids };
     struct listing listing = { done, ctx };
     struct op_number lease;
     struct slice arg = op_u64(&lease, NODES_LEASE_MS);

@@ -19,8 +19,9 @@
 
 enum { SPARE_MAX = 4096 };
 
-const uint32_t store_bucket_us[STORE_BUCKETS] = { 100,   250,    500,    1000,   2500,    5000,   10000,
-                                                  25000, 50000, 100000, 250000, 500000, 1000000, UINT32_MAX };
+const uint32_t store_bucket_us[STORE_BUCKETS] = { 100,    250,    500,     1000,      2500,
+                                                  5000,   10000,  25000,   50000,     100000,
+                                                  250000, 500000, 1000000, UINT32_MAX };
 
 /* ---- the verbs ------------------------------------------------------------------------------------ */
 
@@ -225,9 +226,8 @@ void op_finish(struct store *store, struct store_op *op, enum result result,
  * four, at its first write; a script that has written once is not stopped by them any more.
  */
 static const char *const harmless_errors[] = {
-    "NOSCRIPT",    "LOADING", "MASTERDOWN", "BUSY",     "NOAUTH",  "CLUSTERDOWN",
-    "MOVED",       "ASK",     "TRYAGAIN",   "READONLY", "MISCONF", "NOREPLICAS",
-    "OOM",
+    "NOSCRIPT", "LOADING",  "MASTERDOWN", "BUSY",    "NOAUTH",     "CLUSTERDOWN", "MOVED",
+    "ASK",      "TRYAGAIN", "READONLY",   "MISCONF", "NOREPLICAS", "OOM",
 };
 
 enum result op_judge_error(const redisReply *error)

@@ -70,8 +70,9 @@ typedef void op_deliver_fn(struct store *store, enum result result, const redisR
 struct verb {
     enum verb_id id;
     op_judge_fn *judge;
-    op_deliver_fn *deliver; /* not called when the operation was cancelled                          */
-    op_deliver_fn *note;    /* may be NULL. Called before deliver, cancelled or not: for counters.
+    op_deliver_fn
+        *deliver;        /* not called when the operation was cancelled                          */
+    op_deliver_fn *note; /* may be NULL. Called before deliver, cancelled or not: for counters.
                                Touches nothing that belongs to the owner                            */
     void (*release)(void *state); /* may be NULL. Frees what the state points to: after deliver, or
                                      when the operation is cancelled. Once                          */
@@ -103,7 +104,8 @@ bool reply_is_string(const redisReply *reply); /* bulk */
 bool reply_is_nil(const redisReply *reply);
 bool reply_is_status(const redisReply *reply, const char *text);
 bool reply_is_array(const redisReply *reply, size_t count); /* of exactly `count` elements */
-bool reply_is_list(const redisReply *reply, bool (*is_item)(const redisReply *item)); /* any length */
+bool reply_is_list(const redisReply *reply,
+                   bool (*is_item)(const redisReply *item)); /* any length */
 struct slice reply_slice(const redisReply *reply); /* of a bulk string or status, else nothing */
 
 /* ---- the plainest operations: nothing but a result ---------------------------------------------- */

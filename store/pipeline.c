@@ -58,9 +58,10 @@ static void compact(struct pipeline *pipeline)
 
     if (list_is_empty(oldest))
         oldest = &pipeline->ops;
-    answered = (list_is_empty(oldest) ? end_of(pipeline) : op_of(oldest->next)->offset) -
-               pipeline->base;
-    if (answered < pipeline->bytes.len && (answered < COMPACT_MIN || answered < pipeline->bytes.len / 2))
+    answered =
+        (list_is_empty(oldest) ? end_of(pipeline) : op_of(oldest->next)->offset) - pipeline->base;
+    if (answered < pipeline->bytes.len &&
+        (answered < COMPACT_MIN || answered < pipeline->bytes.len / 2))
         return;
     pipeline->base += answered;
     buf_consume(&pipeline->bytes, answered);

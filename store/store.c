@@ -95,7 +95,8 @@ void store_watch_deadline(struct store *store)
     if (store->is_closed || uv_is_active((uv_handle_t *)&store->deadline))
         return;
     if (!list_is_empty(&store->ending))
-        left_ms = 1; /* the loop must not wait until they have ended; 0 would be due in the same turn */
+        left_ms =
+            1; /* the loop must not wait until they have ended; 0 would be due in the same turn */
     else if (pipeline_first(&store->pipeline) != NULL)
         left_ms = first_deadline_ms(store) - clock_ms();
     else
@@ -165,9 +166,9 @@ static void on_open(void *ctx)
 
 static void add_loads(struct store *store)
 {
-    static const struct verb load_verb = {
-        .id = VERB_SCRIPT_LOAD, .judge = op_judge_string, .deliver = op_deliver_done
-    };
+    static const struct verb load_verb = { .id = VERB_SCRIPT_LOAD,
+                                           .judge = op_judge_string,
+                                           .deliver = op_deliver_done };
     struct op_done nobody = { NULL, NULL };
 
     store->stats.script_loads++;
@@ -176,8 +177,11 @@ static void add_loads(struct store *store)
     for (size_t i = 0; i < lua_script_count; i++) {
         struct slice text = { lua_scripts[i].text, lua_scripts[i].len };
         struct op_call call = {
-            .verb = &load_verb, .args = &text, .arg_count = 1,
-            .state = &nobody, .state_size = sizeof nobody,
+            .verb = &load_verb,
+            .args = &text,
+            .arg_count = 1,
+            .state = &nobody,
+            .state_size = sizeof nobody,
         };
         struct store_op *op = op_create(store, &call);
         bool has_room = pipeline_add(&store->pipeline, op, &call);
@@ -220,8 +224,8 @@ static void on_reply(const redisReply *reply, void *ctx)
     if (link_is_ready(store->link))
         on_answer(store, reply);
     else
-        advance_hello(
-            store, hello_hear(&store->hello, store, link_out(store->link), reply, &why), &why);
+        advance_hello(store, hello_hear(&store->hello, store, link_out(store->link), reply, &why),
+                      &why);
 }
 
 static void flush(struct store *store)
@@ -307,9 +311,9 @@ static void deliver_clock(struct store *store, enum result result, const redisRe
 
 static void on_minute(uv_timer_t *timer)
 {
-    static const struct verb clock_verb = {
-        .id = VERB_CLOCK_READ, .judge = judge_clock, .deliver = deliver_clock
-    };
+    static const struct verb clock_verb = { .id = VERB_CLOCK_READ,
+                                            .judge = judge_clock,
+                                            .deliver = deliver_clock };
     struct clock_reading reading = { clock_us() };
     struct op_call call = { .verb = &clock_verb, .state = &reading, .state_size = sizeof reading };
     struct store *store = timer->data;

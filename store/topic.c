@@ -22,9 +22,9 @@
 #include "store/resp.h"
 
 enum {
-    PING_EVERY_MS = 1000,      /* a link that is silent from one ping to the next is dead */
-    ASK_PER_TURN = 2048,       /* subscriptions asked for in one turn of the loop          */
-    OUT_ENOUGH = 512 * 1024,   /* … while no more than this waits to be written            */
+    PING_EVERY_MS = 1000,    /* a link that is silent from one ping to the next is dead */
+    ASK_PER_TURN = 2048,     /* subscriptions asked for in one turn of the loop          */
+    OUT_ENOUGH = 512 * 1024, /* … while no more than this waits to be written            */
     LINE_MIN = 64,
     TOPIC_KINDS = TOPIC_KEY + 1,
 };
@@ -58,7 +58,7 @@ struct topics {
     struct hello hello;
     struct topic *by_name[TOPIC_KINDS];
     struct list wanted, asked, up;
-    struct list fallen; /* were up, and have yet to hear that they are not */
+    struct list fallen;        /* were up, and have yet to hear that they are not */
     struct confirmation *line; /* a ring: places line_first..line_end-1, modulo its size */
     uint64_t line_first, line_end;
     size_t line_size; /* a power of two */
@@ -222,9 +222,9 @@ static void on_reply(const redisReply *reply, void *ctx)
     if (link_is_ready(topics->link))
         on_answer(topics, reply);
     else
-        advance_hello(topics,
-                      hello_hear(&topics->hello, topics->store, link_out(topics->link), reply, &why),
-                      &why);
+        advance_hello(
+            topics, hello_hear(&topics->hello, topics->store, link_out(topics->link), reply, &why),
+            &why);
 }
 
 static void want_again(struct list *list, struct list *to)

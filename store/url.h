@@ -7,8 +7,8 @@
 
 /* Where a Redis is, taken apart. */
 struct url {
-    char *host, *path;      /* exactly one is set: TCP or UNIX socket */
-    char *user, *password;  /* NULL: none                             */
+    char *host, *path;     /* exactly one is set: TCP or UNIX socket */
+    char *user, *password; /* NULL: none                             */
     char port[6];
     uint32_t db;
 };

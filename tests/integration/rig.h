@@ -30,10 +30,13 @@ static inline void rig_on_state(bool is_up, void *ctx)
         rig->downs++;
 }
 
-static inline struct store *rig_open(struct rig *rig, const char *url)
+/* A test that lets Redis hang opens its store with RIG_IMPATIENT_MS. */
+enum { RIG_TIMEOUT_MS = 5000, RIG_IMPATIENT_MS = 300 };
+
+static inline struct store *rig_open(struct rig *rig, const char *url, uint32_t timeout_ms)
 {
     const struct store_options options = {
-        .url = url, .timeout_ms = 500, .wait_ms = 1000, .pending_max = 20000
+        .url = url, .timeout_ms = timeout_ms, .wait_ms = 1000, .pending_max = 20000
     };
     struct why why = { "" };
     struct store *store = store_open(&rig->loop, &options, rig_on_state, rig, &why);
@@ -69,7 +72,7 @@ static inline int rig_start(void **state)
 
     assert_int_equal(uv_loop_init(&rig->loop), 0);
     rig->redis = support_redis_start();
-    rig->store = rig_open(rig, support_redis_url(rig->redis));
+    rig->store = rig_open(rig, support_redis_url(rig->redis), RIG_TIMEOUT_MS);
     rig_wait_up(rig);
     *state = rig;
     return 0;
@@ -165,8 +168,12 @@ static inline void set_bounds(struct rig *rig, enum channel_kind kind, uint32_t 
                               uint32_t live_bound)
 {
     const struct channel_bounds bounds = {
-        .offline_cap = offline_cap, .live_bound = live_bound, .ttl_ms = 60000,
-        .keep_ms = 60000, .keep_count = 100, .grace_ms = 300,
+        .offline_cap = offline_cap,
+        .live_bound = live_bound,
+        .ttl_ms = 60000,
+        .keep_ms = 60000,
+        .keep_count = 100,
+        .grace_ms = 300,
     };
 
     channel_set_bounds(rig->store, kind, &bounds);

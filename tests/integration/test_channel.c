@@ -278,7 +278,7 @@ static void does_not_end_what_another_node_holds(void **state)
     struct listener *here, *there;
 
     assert_int_equal(uv_loop_init(&other.loop), 0);
-    other.store = rig_open(&other, support_redis_url(rig->redis));
+    other.store = rig_open(&other, support_redis_url(rig->redis), RIG_TIMEOUT_MS);
     rig_wait_up(&other);
     set_bounds(rig, CHANNEL_PLAYER, 8, 1000);
     set_bounds(&other, CHANNEL_PLAYER, 8, 1000);
@@ -370,9 +370,8 @@ static void stores_an_id_once(void **state)
 {
     struct rig *rig = *state;
     const struct channel_id id = rig_channel(CHANNEL_MAILBOX, "once");
-    struct channel_message message = {
-        .payload = SLICE_LITERAL("first"), .once = SLICE_LITERAL("{1}:x")
-    };
+    struct channel_message message = { .payload = SLICE_LITERAL("first"),
+                                       .once = SLICE_LITERAL("{1}:x") };
     struct channel_appended first, again;
 
     set_bounds(rig, CHANNEL_MAILBOX, 8, 100);
@@ -391,9 +390,9 @@ static void forgets_the_id_of_what_was_not_stored(void **state)
 {
     struct rig *rig = *state;
     const struct channel_id id = rig_channel(CHANNEL_PLAYER, "once live");
-    const struct channel_message message = {
-        .payload = SLICE_LITERAL("x"), .once = SLICE_LITERAL("1"), .is_live_only = true
-    };
+    const struct channel_message message = { .payload = SLICE_LITERAL("x"),
+                                             .once = SLICE_LITERAL("1"),
+                                             .is_live_only = true };
     struct listener *listener;
 
     set_bounds(rig, CHANNEL_PLAYER, 8, 100);
@@ -455,7 +454,11 @@ static void lets_go_of_a_feeds_old_entries(void **state)
     struct rig *rig = *state;
     const struct channel_id id = rig_channel(CHANNEL_MODS, "old");
     const struct channel_bounds bounds = {
-        .offline_cap = 100, .live_bound = 100, .ttl_ms = 60000, .keep_ms = 1, .keep_count = 100,
+        .offline_cap = 100,
+        .live_bound = 100,
+        .ttl_ms = 60000,
+        .keep_ms = 1,
+        .keep_count = 100,
         .grace_ms = 1000,
     };
     struct expiry expiry = { rig, "llen sb:{mods:test:old}:q" };
@@ -701,7 +704,9 @@ static void renews_a_list_that_is_appended_to_now_and_then(void **state)
 
 static void takes_any_identifier(void **state)
 {
-    static const char *const ids[] = { "a", "a:b", "a}:q", "{a}", "a b", "\xc3\xa4", "%61", "a\"'" };
+    static const char *const ids[] = {
+        "a", "a:b", "a}:q", "{a}", "a b", "\xc3\xa4", "%61", "a\"'"
+    };
     struct rig *rig = *state;
 
     set_bounds(rig, CHANNEL_BOT, 8, 100);
