@@ -83,6 +83,7 @@ void hub_channel_raise_tip(struct hub_channel *channel, uint64_t number)
     if (number <= channel->tip)
         return;
     channel_doubt(channel);
+    hub_stash_clear(channel);
     channel->tip = number;
 }
 
@@ -90,6 +91,7 @@ static void stop_asking(struct hub_channel *channel)
 {
     store_cancel(&channel->holding);
     store_cancel(&channel->reading);
+    hub_stash_clear(channel);
     deadline_clear(&channel->renewal);
     deadline_clear(&channel->retry);
     channel->tries = 0;
@@ -138,6 +140,7 @@ static void on_batch(enum result result, const struct channel_batch *batch, void
     struct hub_channel *channel = ctx;
 
     if (result != RESULT_OK) {
+        hub_stash_clear(channel);
         channel_retry(channel);
         return;
     }

@@ -13,6 +13,7 @@
  *     hub.c          what the outside calls; the table of channels
  *     hub_channel.c  one channel's subscription, hold, reads and pauses: a state machine
  *     hub_deliver.c  entries to listeners; the only place from which listeners are called
+ *     hub_stash.c    what the topic brings while a read is in flight
  *     hub_settle.c   what was delivered is settled, in batches
  *
  * Listeners are called only from an answer of the store or from a topic's news, never from
@@ -36,6 +37,12 @@ enum hub_state {
     HUB_OVER,        /* the last listener has left                                              */
 };
 
+/* Entries that follow on one another. */
+struct hub_stash {
+    struct hub_entry *entries;
+    size_t count, size, bytes;
+};
+
 /*
  * A listener is in one list: `tight` (its cursor is the tip: the next entry from the topic is for
  * it), `behind` (it can take entries, which must be read first; or it is in doubt) or `full`.
@@ -51,6 +58,7 @@ struct hub_channel {
     struct list tight, behind, full;
     struct deadline renewal, settle, stall, retry;
     struct store_op *holding, *reading, *settling;
+    struct hub_stash *stash; /* NULL: empty, as always when no read is in flight                 */
     uint64_t tip;         /* the highest number that is known to have been given out            */
     uint64_t heard;       /* the highest that the topic brought, or could not bring any more    */
     uint64_t read_from;   /* the cursor that the read in flight (or the last one) was sent with */
@@ -81,6 +89,10 @@ void hub_channel_raise_tip(struct hub_channel *channel, uint64_t number);
 /* hub_deliver.c; both may free the channel */
 void hub_deliver_live(struct hub_channel *channel, const struct channel_entry *entry);
 void hub_deliver_batch(struct hub_channel *channel, const struct channel_batch *batch);
+
+/* hub_stash.c */
+void hub_stash_add(struct hub_channel *channel, const struct hub_entry *entry); /* takes a reference */
+void hub_stash_clear(struct hub_channel *channel);
 
 /* hub_settle.c */
 void hub_settle_note(struct hub_channel *channel); /* `delivered` may have moved       */

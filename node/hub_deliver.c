@@ -77,7 +77,7 @@ static bool listener_offer(struct hub *hub, struct hub_listener *listener,
 }
 
 /* Counted once, however many listeners skip it. */
-static bool is_expired(struct hub_channel *channel, const struct channel_entry *entry)
+static bool is_expired(struct hub_channel *channel, const struct hub_entry *entry)
 {
     if (entry->expires_ms == 0 || entry->expires_ms >= store_now_ms(channel->hub->store))
         return false;
@@ -91,21 +91,23 @@ static bool is_expired(struct hub_channel *channel, const struct channel_entry *
 void hub_deliver_live(struct hub_channel *channel, const struct channel_entry *entry)
 {
     struct hub *hub = channel->hub;
-    struct hub_entry offer = { .number = entry->number,
-                               .expires_ms = entry->expires_ms,
-                               .is_live = true };
+    struct hub_entry offer = { .number = entry->number, .expires_ms = entry->expires_ms };
     uint64_t *count = &hub->stats.fast[hub_channel_kind(channel)];
     struct hub_listener *listener;
     struct list waiting;
+    bool has_expired;
 
     channel->tip = entry->number;
-    if (list_is_empty(&channel->tight))
+    if (list_is_empty(&channel->tight) && channel->reading == NULL)
         return;
+    offer.frame = frame_of(entry->payload);
+    if (channel->reading != NULL)
+        hub_stash_add(channel, &offer);
+    offer.is_live = true;
     walk_begin(channel, &waiting, &channel->tight);
-    if (!is_expired(channel, entry))
-        offer.frame = frame_of(entry->payload);
+    has_expired = !list_is_empty(&waiting) && is_expired(channel, &offer);
     while ((listener = walk_next(&waiting, &channel->tight)) != NULL) {
-        if (offer.frame == NULL)
+        if (has_expired)
             listener_pass(listener, entry->number);
         else if (listener_offer(hub, listener, &offer))
             ++*count;
@@ -116,16 +118,56 @@ void hub_deliver_live(struct hub_channel *channel, const struct channel_entry *e
 
 /* ---- batches ----------------------------------------------------------------------------------- */
 
-/* A batch on its way to the listeners: each entry's frame is made when the first one needs it. */
+/* A batch, and what the topic brought after it, on their way to the listeners. A frame of the
+ * batch is made when the first listener needs it. */
 struct serving {
     const struct channel_batch *batch;
-    struct hub_entry *offers; /* one per entry */
+    struct hub_entry *offers;
+    size_t count;
 };
 
+/* The number of the last entry up to which the batch tells everything. */
+static uint64_t batch_end(const struct channel_batch *batch)
+{
+    return batch->has_more && batch->count > 0 ? batch->entries[batch->count - 1].number
+                                               : batch->appended;
+}
+
+static void serving_init(struct serving *serving, struct hub_channel *channel,
+                         const struct channel_batch *batch)
+{
+    struct hub_stash *stash = channel->stash;
+    bool follows_on = stash != NULL && stash->entries[0].number <= batch_end(batch) + 1;
+    size_t count = batch->count + (follows_on ? stash->count : 0);
+
+    *serving = (struct serving){ .batch = batch, .count = count };
+    serving->offers = xcalloc(count + 1, sizeof *serving->offers);
+    for (size_t i = 0; i < batch->count; i++) {
+        serving->offers[i].number = batch->entries[i].number;
+        serving->offers[i].expires_ms = batch->entries[i].expires_ms;
+    }
+    if (follows_on) {
+        for (size_t i = 0; i < stash->count; i++) {
+            serving->offers[batch->count + i] = stash->entries[i];
+            frame_ref(stash->entries[i].frame);
+        }
+    }
+    hub_stash_clear(channel); /* the next read brings what did not follow on */
+}
+
+static void serving_fini(struct serving *serving)
+{
+    for (size_t i = 0; i < serving->count; i++)
+        frame_unref(&serving->offers[i].frame);
+    free(serving->offers);
+}
+
 /* False: it has left. */
-static bool listener_start(struct hub *hub, struct hub_listener *listener)
+static bool listener_start(struct hub *hub, struct hub_listener *listener, uint64_t appended)
 {
     listener->has_started = true;
+    if (listener->ops->starts_at_tip && listener->cursor < appended)
+        listener->cursor = listener->written = appended;
     hub->called = listener;
     if (listener->ops->on_listening != NULL)
         listener->ops->on_listening(listener);
@@ -152,46 +194,43 @@ static bool listener_skip_to(struct hub *hub, struct hub_listener *listener, uin
     return hub->called != NULL;
 }
 
+/* False: it takes no more for now, or it has left. */
 static bool serve_entry(struct hub_channel *channel, struct hub_listener *listener,
-                        const struct channel_entry *entry, struct hub_entry *offer)
+                        const struct serving *serving, size_t i)
 {
-    struct hub *hub = channel->hub;
+    struct hub_entry *offer = &serving->offers[i];
 
-    if (is_expired(channel, entry)) {
-        listener_pass(listener, entry->number);
+    if (is_expired(channel, offer)) {
+        listener_pass(listener, offer->number);
         return true;
     }
     if (offer->frame == NULL)
-        *offer = (struct hub_entry){ .number = entry->number,
-                                     .expires_ms = entry->expires_ms,
-                                     .frame = frame_of(entry->payload) };
-    if (!listener_offer(hub, listener, offer))
+        offer->frame = frame_of(serving->batch->entries[i].payload);
+    if (!listener_offer(channel->hub, listener, offer))
         return false;
-    hub->stats.read[hub_channel_kind(channel)]++;
+    channel->hub->stats.read[hub_channel_kind(channel)]++;
     return true;
 }
 
-/* What the batch holds for one listener. False: it takes no more for now, or it has left. */
+/* What there is for one listener. False: it takes no more for now, or it has left. */
 static bool serve(struct hub_channel *channel, struct hub_listener *listener,
                   const struct serving *serving)
 {
     const struct channel_batch *batch = serving->batch;
-    const struct channel_entry *entries = batch->entries;
-    uint64_t first = batch->count > 0 ? entries[0].number : batch->appended + 1;
-    uint64_t last = batch->has_more ? 0 : batch->appended;
+    uint64_t first = batch->count > 0 ? batch->entries[0].number : batch->appended + 1;
     /* what was gone before a listener came is no gap to it */
     uint64_t missed_max = listener->has_started ? batch->missed : 0;
 
-    if (!listener->has_started && !listener_start(channel->hub, listener))
+    if (!listener->has_started && !listener_start(channel->hub, listener, batch->appended))
         return false;
     if (!listener_skip_to(channel->hub, listener, first - 1, missed_max))
         return false;
-    for (size_t i = 0; i < batch->count; i++) {
-        if (entries[i].number > listener->cursor &&
-            !serve_entry(channel, listener, &entries[i], &serving->offers[i]))
+    for (size_t i = 0; i < serving->count; i++) {
+        if (serving->offers[i].number > listener->cursor &&
+            !serve_entry(channel, listener, serving, i))
             return false;
     }
-    return listener_skip_to(channel->hub, listener, last, 0);
+    return listener_skip_to(channel->hub, listener, batch_end(batch), 0);
 }
 
 /* Whether the read covers what the listener wants next: it may have come, or gone on, only after
@@ -206,11 +245,11 @@ static bool is_served_by(const struct hub_channel *channel, struct hub_listener 
 
 void hub_deliver_batch(struct hub_channel *channel, const struct channel_batch *batch)
 {
-    struct serving serving = { .batch = batch };
     struct hub_listener *listener;
+    struct serving serving;
     struct list waiting;
 
-    serving.offers = xcalloc(batch->count + 1, sizeof *serving.offers);
+    serving_init(&serving, channel, batch);
     walk_begin(channel, &waiting, &channel->behind);
     while ((listener = walk_next(&waiting, &channel->behind)) != NULL) {
         if (is_served_by(channel, listener, batch) && serve(channel, listener, &serving) &&
@@ -219,8 +258,6 @@ void hub_deliver_batch(struct hub_channel *channel, const struct channel_batch *
             list_append(&channel->tight, &listener->node);
         }
     }
-    for (size_t i = 0; i < batch->count; i++)
-        frame_unref(&serving.offers[i].frame);
-    free(serving.offers);
+    serving_fini(&serving);
     walk_end(channel);
 }

@@ -22,7 +22,7 @@ struct ear {
     size_t count, starts, gaps;
     size_t got_at_start; /* entries it had before on_listening: none */
     const struct frame *frame;
-    bool was_live;
+    bool was_live, is_counting_only;
     enum hub_take (*act)(struct ear *ear); /* instead of taking */
     struct ear *other;
 };
@@ -39,8 +39,11 @@ static enum hub_take on_entry(struct hub_listener *listener, const struct hub_en
     if (ear->room == 0)
         return HUB_FULL;
     ear->room--;
-    assert_in_range(ear->count, 0, EAR_MAX - 1);
-    ear->got[ear->count++] = entry->number;
+    if (!ear->is_counting_only) {
+        assert_in_range(ear->count, 0, EAR_MAX - 1);
+        ear->got[ear->count] = entry->number;
+    }
+    ear->count++;
     ear->frame = entry->frame;
     ear->was_live = entry->is_live;
     return ear->answer;
@@ -62,7 +65,9 @@ static void on_gap(struct hub_listener *listener, uint64_t missed)
     ear->missed += missed;
 }
 
-static const struct hub_listener_ops ear_ops = { on_entry, on_listening, on_gap };
+static const struct hub_listener_ops ear_ops = { .on_entry = on_entry,
+                                                 .on_listening = on_listening,
+                                                 .on_gap = on_gap };
 
 static void ear_listen_to(struct ear *ear, struct hub *hub, const struct channel_id *id)
 {
@@ -257,6 +262,38 @@ static void test_second_listener_starts_at_the_settled_mark(void **state)
     world_destroy(world);
 }
 
+/* What waited is not for it; what comes from the moment it was told that it listens is. */
+static void test_listener_that_starts_at_the_tip(void **state)
+{
+    struct hub_listener_ops ops = ear_ops;
+    struct world *world = world_listening();
+    struct ear first = { .hub = world->hub, .room = INT32_MAX }, second = first;
+
+    (void)state;
+    ops.starts_at_tip = true;
+    world->ear.answer = HUB_TAKEN;
+    fake_append(world->channel);
+    fake_append(world->channel);
+    fake_run();
+    hub_listen(world->hub, &player, &first.listener, &ops);
+    fake_run();
+    assert_int_equal(first.starts, 1);
+    assert_int_equal(first.count + first.gaps, 0);
+    fake_append(world->channel);
+    fake_run();
+    ear_check(&first, 13, 13);
+    hub_listen(world->hub, &player, &second.listener, &ops);
+    fake_execute();
+    fake_append(world->channel);
+    fake_hear(world->channel);
+    fake_run();
+    ear_check(&second, 14, 14);
+    ear_check(&world->ear, 11, 14);
+    ear_leave(&first);
+    ear_leave(&second);
+    world_destroy(world);
+}
+
 /* ---- the topic and its doubts ------------------------------------------------------------------ */
 
 static void test_gap_is_read(void **state)
@@ -310,6 +347,84 @@ static void test_one_read_in_flight(void **state)
     assert_int_equal(fake.counts[FAKE_READ], 1);
     fake_run();
     ear_check(&world->ear, 11, 16);
+    world_destroy(world);
+}
+
+/* What the topic brings while a read is in flight is not read again. */
+static void test_topic_during_a_read_is_kept(void **state)
+{
+    struct world *world = world_listening();
+
+    (void)state;
+    fake_append_as(world->channel, 0, false);
+    fake_append(world->channel);
+    fake_hear(world->channel); /* it reads */
+    fake_append(world->channel);
+    fake_hear(world->channel);
+    fake_execute();
+    for (int i = 0; i < 3; i++) {
+        fake_append_as(world->channel, i == 1 ? fake.now_ms - 1 : 0, true);
+        fake_hear(world->channel);
+    }
+    assert_int_equal(world->ear.count, 0);
+    fake_run();
+    log_check("read:10 ");
+    assert_int_equal(world->ear.count, 5);
+    assert_int_equal(world->ear.got[4], 16);
+    assert_int_equal(fake.expired, 1);
+    world_destroy(world);
+}
+
+/* More than is kept, or a gap in it, is read. */
+static void test_too_much_during_a_read_is_read(void **state)
+{
+    static const struct {
+        const char *name;
+        int count, lost;
+    } cases[] = {
+        { "one more than is kept", 257, -1 },
+        { "a gap at the first", 10, 0 },
+        { "a gap in the middle", 10, 5 },
+        { "a gap at the last but one", 10, 8 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world *world = world_listening();
+
+        print_message("  %s\n", cases[i].name);
+        fake_append_as(world->channel, 0, false);
+        fake_append(world->channel);
+        fake_hear(world->channel);
+        fake_execute();
+        for (int n = 0; n < cases[i].count; n++) {
+            fake_append_as(world->channel, 0, n != cases[i].lost);
+            fake_hear(world->channel);
+        }
+        world->ear.is_counting_only = true;
+        fake_run();
+        assert_int_equal(world->ear.listener.cursor, 12 + cases[i].count);
+        assert_int_equal(world->ear.count, 2 + cases[i].count);
+        world_destroy(world);
+    }
+}
+
+static void test_break_while_the_topic_is_kept(void **state)
+{
+    struct world *world = world_listening();
+
+    (void)state;
+    fake_append_as(world->channel, 0, false);
+    for (int i = 0; i < 3; i++) {
+        fake_append(world->channel);
+        fake_hear(world->channel);
+    }
+    fake_break();
+    fake_append(world->channel);
+    fake_run();
+    fake_pass(100);
+    fake_run();
+    ear_check(&world->ear, 11, 15);
     world_destroy(world);
 }
 
@@ -1282,9 +1397,13 @@ int main(void)
         cmocka_unit_test(test_start_reads_in_batches),
         cmocka_unit_test(test_start_hears_before_it_knows),
         cmocka_unit_test(test_second_listener_starts_at_the_settled_mark),
+        cmocka_unit_test(test_listener_that_starts_at_the_tip),
         cmocka_unit_test(test_gap_is_read),
         cmocka_unit_test(test_copies_of_what_was_read_are_nothing),
         cmocka_unit_test(test_one_read_in_flight),
+        cmocka_unit_test(test_topic_during_a_read_is_kept),
+        cmocka_unit_test(test_too_much_during_a_read_is_read),
+        cmocka_unit_test(test_break_while_the_topic_is_kept),
         cmocka_unit_test(test_reconnect_always_reads),
         cmocka_unit_test(test_reconnect_finds_a_lost_last_publication),
         cmocka_unit_test(test_renewal_finds_a_lost_last_publication),

@@ -82,7 +82,9 @@ static void on_gap(struct hub_listener *listener, uint64_t missed)
     assert_in_range(missed, 1, model.channel->appended);
 }
 
-static const struct hub_listener_ops ear_ops = { on_entry, on_listening, on_gap };
+static const struct hub_listener_ops ear_ops = { .on_entry = on_entry,
+                                                 .on_listening = on_listening,
+                                                 .on_gap = on_gap };
 
 static void ear_join(struct ear *ear)
 {
