@@ -21,6 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -65,18 +66,20 @@ static int reserve_open(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* No descriptor is left. */
-static void shed_one(struct listener *listener)
+/* No descriptor is left. False when nobody was waiting. */
+static bool shed_one(struct listener *listener)
 {
     int fd;
 
-    log_peer(LOG_ERROR, NULL, "listener.full", "addr=%s", listener->address);
     if (listener->reserve_fd >= 0)
         close(listener->reserve_fd);
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
+    if (fd >= 0) {
         close(fd);
+        log_peer(LOG_ERROR, NULL, "listener.full", "addr=%s", listener->address);
+    }
     listener->reserve_fd = reserve_open();
+    return fd >= 0;
 }
 
 /* False when there is nothing more to accept now. */
@@ -92,10 +95,8 @@ static bool accept_one(struct listener *listener)
         listener->on_accepted(fd, &peer, listener->ctx);
         return true;
     }
-    if (errno == EMFILE || errno == ENFILE) {
-        shed_one(listener);
-        return true;
-    }
+    if (errno == EMFILE || errno == ENFILE) /* which comes before a look at the queue */
+        return shed_one(listener);
     /* What is left are errors of the one connection (accept(2)), or of memory: again next turn. */
     return errno == ECONNABORTED || errno == EINTR || errno == EPROTO;
 }
@@ -118,8 +119,9 @@ static bool split(const char *text, char *host, size_t host_size, const char **p
     const char *colon = strrchr(text, ':');
     size_t len = colon != NULL ? (size_t)(colon - text) : 0;
     bool is_bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+    uint64_t port;
 
-    if (colon == NULL || colon[1] == '\0' || len >= host_size)
+    if (colon == NULL || len >= host_size || !slice_to_u64(slice_of(colon + 1), 0, 65535, &port))
         return false;
     if (!is_bracketed && memchr(text, ':', len) != NULL)
         return false;
