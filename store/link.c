@@ -56,8 +56,9 @@ struct link {
     void *ctx;
     uint32_t limit_ms;
     enum link_state state;
-    uint32_t failures; /* attempts since it was ready */
-    uv_timer_t timer;  /* the state's limit; when idle, the back-off */
+    uint32_t failures; /* in a row */
+    int64_t ready_ms;
+    uv_timer_t timer; /* the state's limit; when idle, the back-off */
     struct lookup *lookup;
     struct wire *wire;
     bool wants_write;
@@ -146,11 +147,21 @@ static void lookup_drop(struct link *link)
     link->lookup = NULL;
 }
 
+/* A link that breaks as soon as it is ready has not been mended by connecting. */
+static void forget_failures(struct link *link)
+{
+    if (link->state != LINK_READY || clock_ms() - link->ready_ms < BACKOFF_MAX_MS)
+        return;
+    link->failures = 0;
+    link->refusal[0] = '\0';
+}
+
 static void fail(struct link *link, const char *reason)
 {
     bool was_open = link->state == LINK_HELLO || link->state == LINK_READY;
 
-    if (link->failures == 0 && link->refusal[0] == '\0')
+    forget_failures(link);
+    if ((link->state == LINK_READY || link->failures == 0) && link->refusal[0] == '\0')
         log_warn(NULL, "redis.broken", "link=%s state=%s reason=%s", link->name,
                  rules[link->state].name, log_quote(reason, strlen(reason)));
     wire_drop(link);
@@ -169,6 +180,7 @@ void link_break(struct link *link, const char *reason)
 
 void link_refuse(struct link *link, const char *reason)
 {
+    forget_failures(link);
     if (strncmp(link->refusal, reason, sizeof link->refusal - 1) != 0) {
         snprintf(link->refusal, sizeof link->refusal, "%s", reason);
         log_error(NULL, "redis.refused", "link=%s reason=%s", link->name,
@@ -456,8 +468,7 @@ void link_destroy(struct link **link)
 void link_set_ready(struct link *link)
 {
     link_enter(link, LINK_READY);
-    link->failures = 0;
-    link->refusal[0] = '\0';
+    link->ready_ms = clock_ms();
 }
 
 bool link_is_ready(const struct link *link)

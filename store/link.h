@@ -34,7 +34,7 @@ struct link *link_create(uv_loop_t *loop, const char *name, const struct url *ur
 /* No callback runs after this; the memory goes when the loop has closed the handles. */
 void link_destroy(struct link **link);
 
-/* The hello has been answered well: the back-off begins anew at the next break. */
+/* The hello has been answered well. When it stays ready for a second the back-off begins anew. */
 void link_set_ready(struct link *link);
 bool link_is_ready(const struct link *link);
 
