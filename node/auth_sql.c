@@ -88,8 +88,9 @@ static void run(uv_work_t *work)
     bool was_connected = job->connection->link != NULL;
 
     query(job);
-    if (job->fetched == SQL_FAILED && was_connected)
-        query(job); /* the other side may have ended an idle connection */
+    /* The other side may have ended an idle connection. Not when it was too slow, though. */
+    if (job->fetched == SQL_FAILED && was_connected && clock_ms() < job->deadline_ms)
+        query(job);
 }
 
 /* ---- what a row means ---------------------------------------------------------------------------- */
