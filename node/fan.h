@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SB_MAILBOX_FAN_H
-#define SB_MAILBOX_FAN_H
+#ifndef SB_FAN_H
+#define SB_FAN_H
 
 #include <stddef.h>
 
