@@ -16,8 +16,6 @@
  * all that is known is older than anything it will bring; and a number that is not above what was
  * heard before proves that Redis lost something.
  */
-enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000 };
-
 /* ---- states ---------------------------------------------------------------------------------- */
 
 static void subscribe(struct hub_channel *channel);
@@ -44,7 +42,7 @@ static const struct hub_rule {
 };
 /* clang-format on */
 
-static void channel_enter(struct hub_channel *channel, enum hub_state to)
+void hub_channel_enter(struct hub_channel *channel, enum hub_state to)
 {
     const struct hub_rule *rule = &rules[to];
     struct channel_id id = hub_channel_id(channel);
@@ -57,23 +55,9 @@ static void channel_enter(struct hub_channel *channel, enum hub_state to)
         rule->enter(channel);
 }
 
-/* ---- asking: holds and reads ------------------------------------------------------------------ */
+/* ---- the tip, and losing it -------------------------------------------------------------------- */
 
-static void on_retry_due(struct deadline *deadline);
-
-static void channel_retry(struct hub_channel *channel)
-{
-    uint32_t wait_ms = RETRY_MIN_MS << channel->tries;
-
-    if (wait_ms < RETRY_MAX_MS)
-        channel->tries++;
-    else
-        wait_ms = RETRY_MAX_MS;
-    deadline_set(channel->hub->deadlines, &channel->retry, wait_ms, on_retry_due);
-}
-
-/* Everybody who was at the tip has to read. */
-static void channel_doubt(struct hub_channel *channel)
+void hub_channel_doubt(struct hub_channel *channel)
 {
     list_splice(&channel->behind, &channel->tight);
 }
@@ -82,31 +66,12 @@ void hub_channel_raise_tip(struct hub_channel *channel, uint64_t number)
 {
     if (number <= channel->tip)
         return;
-    channel_doubt(channel);
+    hub_channel_doubt(channel);
     hub_stash_clear(channel);
     channel->tip = number;
 }
 
-static void stop_asking(struct hub_channel *channel)
-{
-    store_cancel(&channel->holding);
-    store_cancel(&channel->reading);
-    hub_stash_clear(channel);
-    deadline_clear(&channel->renewal);
-    deadline_clear(&channel->retry);
-    channel->tries = 0;
-    channel_doubt(channel);
-}
-
-static void note_settled(struct hub_channel *channel, uint64_t settled)
-{
-    if (settled > channel->settled)
-        channel->settled = settled;
-}
-
-/* Redis lost the end of the channel: as soon as it is known where it stands now, the cursors go
- * back there. `heard` is the first number of the new life, if it is known. */
-static void channel_note_loss(struct hub_channel *channel, uint64_t heard)
+void hub_channel_note_loss(struct hub_channel *channel, uint64_t heard)
 {
     log_peer(LOG_WARN, NULL, "hub.loss", "channel=%s tip=%llu",
              channel_kind_name(hub_channel_kind(channel)), (unsigned long long)channel->tip);
@@ -127,123 +92,12 @@ static void list_take_back(struct list *listeners, uint64_t settled)
     }
 }
 
-static void channel_take_back(struct hub_channel *channel, uint64_t settled)
+void hub_channel_take_back(struct hub_channel *channel, uint64_t settled)
 {
     list_take_back(&channel->behind, settled);
     list_take_back(&channel->full, settled);
     channel->settled = channel->delivered = channel->expired = settled;
     channel->is_lost = false;
-}
-
-static void on_batch(enum result result, const struct channel_batch *batch, void *ctx)
-{
-    struct hub_channel *channel = ctx;
-
-    if (result != RESULT_OK) {
-        hub_stash_clear(channel);
-        channel_retry(channel);
-        return;
-    }
-    channel->tries = 0;
-    if (batch->has_gone_back || batch->appended < channel->asked_tip) {
-        channel->hub->stats.losses += !batch->has_gone_back; /* the store has counted it */
-        channel_note_loss(channel, 0);
-        channel_enter(channel, HUB_HOLDING);
-        return;
-    }
-    note_settled(channel, batch->settled);
-    hub_channel_raise_tip(channel, batch->appended);
-    hub_deliver_batch(channel, batch);
-}
-
-static uint64_t lowest_cursor(struct list *listeners)
-{
-    uint64_t lowest = UINT64_MAX;
-
-    LIST_EACH (node, spare, listeners) {
-        const struct hub_listener *listener = LIST_ENTRY(node, struct hub_listener, node);
-
-        if (listener->cursor < lowest)
-            lowest = listener->cursor;
-    }
-    return lowest;
-}
-
-static void channel_read_on(struct hub_channel *channel)
-{
-    struct channel_id id = hub_channel_id(channel);
-
-    if (channel->state != HUB_LIVE || channel->reading != NULL || list_is_empty(&channel->behind) ||
-        deadline_is_set(&channel->retry))
-        return;
-    channel->read_from = lowest_cursor(&channel->behind);
-    channel->asked_tip = channel->tip;
-    channel->hub->stats.reads++;
-    channel_read(channel->hub->store, &id, channel->read_from, on_batch, channel,
-                 &channel->reading);
-}
-
-static void on_held(enum result result, const struct channel_position *position, void *ctx);
-static void on_renewal_due(struct deadline *deadline);
-
-static void channel_hold_on(struct hub_channel *channel)
-{
-    struct channel_id id = hub_channel_id(channel);
-
-    if (channel->holding == NULL)
-        channel_hold(channel->hub->store, &id, on_held, channel, &channel->holding);
-}
-
-/* Who has not started yet starts at the settled mark. */
-static void place_newcomers(struct hub_channel *channel)
-{
-    LIST_EACH (node, spare, &channel->behind) {
-        struct hub_listener *listener = LIST_ENTRY(node, struct hub_listener, node);
-
-        if (!listener->has_started && listener->cursor < channel->settled)
-            listener->cursor = listener->written = channel->settled;
-    }
-}
-
-static void on_held(enum result result, const struct channel_position *position, void *ctx)
-{
-    struct hub_channel *channel = ctx;
-
-    if (result != RESULT_OK) {
-        channel_retry(channel);
-        return;
-    }
-    channel->tries = 0;
-    deadline_set(channel->hub->deadlines, &channel->renewal, channel_hold_every_ms(),
-                 on_renewal_due);
-    if (channel->state == HUB_HOLDING && position->appended < channel->asked_tip) {
-        channel->hub->stats.losses++;
-        channel_note_loss(channel, 0);
-    }
-    if (channel->is_lost)
-        channel_take_back(channel, position->settled);
-    note_settled(channel, position->settled);
-    place_newcomers(channel);
-    hub_channel_raise_tip(channel, position->appended);
-    if (channel->state == HUB_HOLDING)
-        channel_enter(channel, HUB_LIVE);
-    else
-        channel_read_on(channel);
-}
-
-static void on_renewal_due(struct deadline *deadline)
-{
-    channel_hold_on(LIST_ENTRY(deadline, struct hub_channel, renewal));
-}
-
-/* A hold that failed is not due for renewal: that tells what has to be done again. */
-static void on_retry_due(struct deadline *deadline)
-{
-    struct hub_channel *channel = LIST_ENTRY(deadline, struct hub_channel, retry);
-
-    if (!deadline_is_set(&channel->renewal))
-        channel_hold_on(channel);
-    channel_read_on(channel);
 }
 
 /* ---- entering states --------------------------------------------------------------------------- */
@@ -255,7 +109,7 @@ static void subscribe(struct hub_channel *channel)
     struct channel_id id = hub_channel_id(channel);
     struct key key;
 
-    stop_asking(channel);
+    hub_ask_stop(channel);
     if (channel->topic != NULL)
         return;
     channel_topic_key(&id, &key);
@@ -265,9 +119,8 @@ static void subscribe(struct hub_channel *channel)
 
 static void hold(struct hub_channel *channel)
 {
-    stop_asking(channel);
-    channel->asked_tip = channel->tip;
-    channel_hold_on(channel);
+    hub_ask_stop(channel);
+    hub_ask_hold(channel);
 }
 
 static bool has_newcomers_only(struct hub_channel *channel)
@@ -288,7 +141,7 @@ static void go_live(struct hub_channel *channel)
         channel->read_from = channel->settled;
         hub_deliver_batch(channel, &nothing);
     } else {
-        channel_read_on(channel);
+        hub_ask_read(channel);
     }
 }
 
@@ -299,7 +152,7 @@ static void withdraw(struct hub_channel *channel)
 
     channel->hub->stats.stalls++;
     hub_settle_now(channel);
-    stop_asking(channel);
+    hub_ask_stop(channel);
     topic_unsubscribe(&channel->topic);
     channel_leave(channel->hub->store, &id, CHANNEL_LEAVE_IN_ORDER, NULL, NULL, NULL);
 }
@@ -309,7 +162,7 @@ static void on_stall_due(struct deadline *deadline)
     struct hub_channel *channel = LIST_ENTRY(deadline, struct hub_channel, stall);
 
     assert(!hub_channel_can_take(channel));
-    channel_enter(channel, HUB_PAUSED);
+    hub_channel_enter(channel, HUB_PAUSED);
 }
 
 /* ---- the topic --------------------------------------------------------------------------------- */
@@ -321,19 +174,19 @@ static void on_message(struct hub_channel *channel, struct slice message)
     if (!channel_entry_parse(message, &entry)) {
         log_peer(LOG_WARN, NULL, "hub.message", "channel=%s bytes=%zu",
                  channel_kind_name(hub_channel_kind(channel)), message.len);
-        channel_doubt(channel);
-        channel_read_on(channel);
+        hub_channel_doubt(channel);
+        hub_ask_read(channel);
     } else if (entry.number <= channel->heard) {
         channel->hub->stats.losses++;
-        channel_note_loss(channel, entry.number);
-        channel_enter(channel, HUB_HOLDING);
+        hub_channel_note_loss(channel, entry.number);
+        hub_channel_enter(channel, HUB_HOLDING);
     } else {
         channel->heard = entry.number;
         if (entry.number == channel->tip + 1) {
             hub_deliver_live(channel, &entry);
         } else { /* a gap; or it has been read before it came here, and there is nothing to do */
             hub_channel_raise_tip(channel, entry.number);
-            channel_read_on(channel);
+            hub_ask_read(channel);
         }
     }
 }
@@ -349,10 +202,10 @@ static void on_topic(struct topic *topic, enum topic_news news, struct slice mes
         return;
     }
     if (channel->state != HUB_SUBSCRIBING)
-        channel_enter(channel, HUB_SUBSCRIBING);
+        hub_channel_enter(channel, HUB_SUBSCRIBING);
     if (news == TOPIC_UP) {
         channel->heard = channel->tip;
-        channel_enter(channel, HUB_HOLDING);
+        hub_channel_enter(channel, HUB_HOLDING);
     }
 }
 
@@ -386,12 +239,12 @@ void hub_channel_end(struct hub_channel *channel, enum channel_leave how)
     struct channel_id id = hub_channel_id(channel);
 
     hub_settle_last(channel);
-    stop_asking(channel);
+    hub_ask_stop(channel);
     deadline_clear(&channel->stall);
     topic_unsubscribe(&channel->topic);
     if (channel->state != HUB_PAUSED)
         channel_leave(hub->store, &id, how, NULL, NULL, NULL);
-    channel_enter(channel, HUB_OVER);
+    hub_channel_enter(channel, HUB_OVER);
     HASH_DELETE(hh, hub->channels, channel);
     hub->stats.channels--;
     if (hub->walked != channel) /* else the end of the walk frees it */
@@ -402,7 +255,7 @@ void hub_channel_wake(struct hub_channel *channel)
 {
     deadline_clear(&channel->stall);
     if (channel->state == HUB_PAUSED)
-        channel_enter(channel, HUB_SUBSCRIBING);
+        hub_channel_enter(channel, HUB_SUBSCRIBING);
     else
         hub_channel_go_on(channel);
 }
@@ -414,7 +267,7 @@ void hub_channel_go_on(struct hub_channel *channel)
     if (hub->walked == channel) /* the end of the walk sees to it */
         return;
     if (hub_channel_can_take(channel))
-        channel_read_on(channel);
+        hub_ask_read(channel);
     else if (channel->state != HUB_PAUSED && !deadline_is_set(&channel->stall))
         deadline_set(hub->deadlines, &channel->stall, hub->options.stall_ms, on_stall_due);
 }

@@ -11,7 +11,8 @@
  * The inside of the hub; for hub*.c only.
  *
  *     hub.c          what the outside calls; the table of channels
- *     hub_channel.c  one channel's subscription, hold, reads and pauses: a state machine
+ *     hub_channel.c  one channel's subscription and its states; the tip
+ *     hub_ask.c      holds and reads
  *     hub_deliver.c  entries to listeners; the only place from which listeners are called
  *     hub_stash.c    what the topic brings while a read is in flight
  *     hub_settle.c   what was delivered is settled, in batches
@@ -69,10 +70,10 @@ struct hub_channel {
     uint64_t expired;     /* expired entries are counted up to here                             */
     uint32_t listeners;
     uint16_t key_len;
-    uint8_t state;        /* enum hub_state; written by channel_enter() alone                   */
-    uint8_t tries;        /* holds and reads in a row that failed                               */
-    bool is_lost;         /* numbers went back: cursors follow when the hold has been answered  */
-    char key[];           /* kind, length of the realm, realm, id                               */
+    uint8_t state; /* enum hub_state; written by hub_channel_enter()                   */
+    uint8_t tries; /* holds and reads in a row that failed                               */
+    bool is_lost;  /* numbers went back: cursors follow when the hold has been answered  */
+    char key[];    /* kind, length of the realm, realm, id                               */
 };
 
 enum { HUB_KEY_MAX = 2 + 2 * KEY_ID_MAX };
@@ -82,16 +83,35 @@ struct channel_id hub_channel_id(const struct hub_channel *channel);
 /* hub_channel.c */
 struct hub_channel *hub_channel_create(struct hub *hub, const struct channel_id *id);
 void hub_channel_end(struct hub_channel *channel, enum channel_leave how); /* frees it */
-void hub_channel_wake(struct hub_channel *channel);    /* somebody can take entries (again)      */
-void hub_channel_go_on(struct hub_channel *channel);   /* read, or start to stall, where needed  */
+void hub_channel_enter(struct hub_channel *channel, enum hub_state to);    /* may free it, too */
+
+/* Somebody can take entries (again). */
+void hub_channel_wake(struct hub_channel *channel);
+
+/* Listeners have been moved: read, or begin to stall, where that is needed now. */
+void hub_channel_go_on(struct hub_channel *channel);
+
+/* Everybody who was at the tip has to read. */
+void hub_channel_doubt(struct hub_channel *channel);
 void hub_channel_raise_tip(struct hub_channel *channel, uint64_t number);
+
+/* Redis lost the end of the channel: as soon as it is known where it stands now, the cursors go
+ * back there. `heard` is the first number of the new life, or 0. */
+void hub_channel_note_loss(struct hub_channel *channel, uint64_t heard);
+void hub_channel_take_back(struct hub_channel *channel, uint64_t settled);
+
+/* hub_ask.c; each does nothing where it is not needed now */
+void hub_ask_hold(struct hub_channel *channel);
+void hub_ask_read(struct hub_channel *channel);
+void hub_ask_stop(struct hub_channel *channel);
 
 /* hub_deliver.c; both may free the channel */
 void hub_deliver_live(struct hub_channel *channel, const struct channel_entry *entry);
 void hub_deliver_batch(struct hub_channel *channel, const struct channel_batch *batch);
 
 /* hub_stash.c */
-void hub_stash_add(struct hub_channel *channel, const struct hub_entry *entry); /* takes a reference */
+void hub_stash_add(struct hub_channel *channel,
+                   const struct hub_entry *entry); /* takes a reference */
 void hub_stash_clear(struct hub_channel *channel);
 
 /* hub_settle.c */
