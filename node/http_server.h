@@ -9,9 +9,9 @@
 /*
  * HTTP as the server (the owner of the process' life) sees it: connections in, routes, drain.
  *
- * Order of life: node->ws_host, http, routes, listeners. To end: stop the listeners, http_drain(), wait
- * for http_open_requests() to become 0, ws_host_drain(), http_destroy(), ws_host_destroy(); only then
- * the dialects, because held requests are told (on_gone) by http_destroy().
+ * Order of life: node->ws_host, http, routes, listeners. To end: destroy the listeners, http_drain() and
+ * ws_host_drain(), wait for http_open_requests() to become 0, http_destroy(), ws_host_destroy(); only
+ * then close the dialects, because http_destroy() tells them of the requests they hold (on_gone).
  */
 struct http;
 struct node;

@@ -6,7 +6,6 @@
 #include "tls.h"
 
 #include <openssl/err.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -77,7 +76,6 @@ struct tls *tls_create(struct node *node, struct http *http, struct why *why)
 
     if (context == NULL)
         return NULL;
-    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets with write(2) */
     tls = xcalloc(1, sizeof *tls);
     tls->node = node;
     tls->http = http;

@@ -7,14 +7,16 @@
 
 /*
  * TLS in front of HTTP (--tls-addr): each connection is decrypted here and enters HTTP as one end of a
- * socket pair, with the address of its client. Nobody behind it knows.
+ * socket pair, with the address of its client. Nobody behind it knows. The process ignores SIGPIPE:
+ * OpenSSL writes to sockets with write(2).
  */
 struct tls;
 
 /* Reads --tls-cert (a chain, PEM) and --tls-key. NULL with the reason when they do not fit. */
 struct tls *tls_create(struct node *node, struct http *http, struct why *why);
 
-/* Ends every connection. After http_destroy(); handles are released as the loop runs on. */
+/* Ends every connection. No later than the turn of http_destroy(); handles are released as the loop runs
+ * on. */
 void tls_destroy(struct tls **tls);
 
 /* Reads the files anew, for connections that come from now on. When anything is wrong nothing changes. */
