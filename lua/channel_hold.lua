@@ -13,7 +13,7 @@
 --
 -- Returns  {settled, appended}; both 0 when the channel was never used
 -- Repeat   safe
--- Cost     O(1), 15 us; O(trimmed) when settled entries have been kept for long enough, which is noticed
+-- Cost     O(1), 12 us; O(trimmed) when settled entries have been kept for long enough, which is noticed
 --          between one and two times `keep` after they were appended
 
 local EXTRA_MS = 60000 -- as in channel_append

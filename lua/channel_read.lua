@@ -15,7 +15,7 @@
 --          expired: entries that nobody settled and no bound dropped, but that are gone. The settled mark
 --            is moved over them, so that they are told of once.
 -- Repeat   safe
--- Cost     O(entries)
+-- Cost     O(entries); 4 us when there is none
 
 local EXTRA_MS = 60000    -- as in channel_append
 local HOLE_MAX = 524288   -- 2^19

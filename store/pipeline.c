@@ -22,7 +22,7 @@ static struct store_op *op_of(struct list *node)
 void pipeline_init(struct pipeline *pipeline)
 {
     *pipeline = (struct pipeline){ .base = 0 };
-    buf_init(&pipeline->bytes, BYTES_MAX + RELOAD_MAX);
+    buf_init(&pipeline->bytes, BYTES_MAX);
     list_init(&pipeline->ops);
     list_init(&pipeline->again);
 }
@@ -73,7 +73,7 @@ bool pipeline_add(struct pipeline *pipeline, struct store_op *op, const struct o
 {
     compact(pipeline);
     op->offset = end_of(pipeline);
-    if (pipeline->bytes.len > BYTES_MAX || !op_write(&pipeline->bytes, call)) {
+    if (!op_write(&pipeline->bytes, call)) {
         pipeline->bytes.has_overflowed = false;
         return false;
     }
@@ -159,6 +159,7 @@ static void begin_anew(struct pipeline *pipeline, struct store *store,
         (void)has_room;
         op->offset = offset;
     }
+    pipeline->bytes.max = BYTES_MAX;
     list_splice(&pipeline->ops, &waiting);
     buf_fini(&old);
 }

@@ -263,7 +263,10 @@ static void on_flush(uv_prepare_t *prepare)
         topics_flush(store->topics);
     if (!store->is_closed)
         flush(store);
-    store_watch_deadline(store);
+    if (list_is_empty(&store->ending))
+        store_watch_deadline(store);
+    else
+        rewatch_deadline(store); /* what was added meanwhile must not wait for the loop's next event */
 }
 
 /* ---- Redis' clock ------------------------------------------------------------------------------------------ */

@@ -2,8 +2,9 @@
 /* The registry of live nodes. */
 #include "rig.h"
 
-#include "store/nodes.h"
 #include <stdio.h>
+
+#include "store/nodes.h"
 
 enum { IDS_MAX = 8 };
 

@@ -308,6 +308,75 @@ static void refuses_what_is_too_much_but_later(void **state)
     free(crowd);
 }
 
+static void refuses_what_has_no_room(void **state)
+{
+    enum { LARGE = 15 * 1024 * 1024, COUNT = 6, FIT = 4 };
+    struct rig *rig = *state;
+    const struct channel_id id = rig_channel(CHANNEL_NODE, "room");
+    char *large = xcalloc(1, LARGE);
+    const struct channel_message message = { .payload = { large, LARGE } };
+    struct answer answers[COUNT] = { { .slot = NULL } };
+
+    set_bounds(rig, CHANNEL_NODE, 100, 100);
+    for (unsigned i = 0; i < COUNT; i++)
+        channel_append(rig->store, &id, &message, on_appended, &answers[i], &answers[i].slot);
+    for (unsigned i = 0; i < COUNT; i++)
+        assert_int_equal(rig_wait(rig, &answers[i]), i < FIT ? RESULT_OK : RESULT_UNAVAILABLE);
+    rig_expect(rig, "llen sb:{node:test:room}:q", "4");
+    free(large);
+}
+
+struct pair {
+    struct rig *rig;
+    struct answer first, second;
+    bool does_close;
+};
+
+/* Each of them is refused, and what it starts in answer too: none may be forgotten. */
+static void on_refused(enum result result, const struct channel_appended *appended, void *ctx)
+{
+    struct pair *pair = ctx;
+
+    (void)appended;
+    on_answered(result, &pair->first);
+    append_text(
+        pair->rig,
+        &(struct channel_id){ CHANNEL_NODE, SLICE_LITERAL("test"), SLICE_LITERAL("refused") },
+        "again", &pair->second);
+}
+
+static void refuses_again_without_delay(void **state)
+{
+    const struct store_options options = {
+        .url = support_redis_url(((struct rig *)*state)->redis),
+        .timeout_ms = RIG_TIMEOUT_MS,
+        .wait_ms = 1000,
+        .pending_max = 1,
+    };
+    const struct channel_message message = { .payload = SLICE_LITERAL("x") };
+    struct rig *rig = *state;
+    const struct channel_id id = rig_channel(CHANNEL_NODE, "refused");
+    struct pair pair = { .rig = rig };
+    struct answer hung = { .slot = NULL };
+    int64_t start_ms;
+
+    store_close(&rig->store);
+    rig->store = store_open(&rig->loop, &options, rig_on_state, rig, NULL);
+    rig_wait_up(rig);
+    set_bounds(rig, CHANNEL_NODE, 100, 100);
+    support_redis_pause(rig->redis);
+    append_text(rig, &id, "hangs", &hung);
+    channel_append(rig->store, &id, &message, on_refused, &pair, &pair.first.slot);
+    start_ms = clock_ms();
+    while (pair.second.count == 0)
+        uv_run(&rig->loop, UV_RUN_ONCE);
+    assert_in_range(clock_ms() - start_ms, 0, 500);
+    assert_int_equal(pair.first.result, RESULT_UNAVAILABLE);
+    assert_int_equal(pair.second.result, RESULT_UNAVAILABLE);
+    support_redis_resume(rig->redis);
+    assert_int_equal(rig_wait(rig, &hung), RESULT_OK);
+}
+
 static void hears_nothing_after_cancelling(void **state)
 {
     struct rig *rig = *state;
@@ -333,12 +402,6 @@ static void hears_nothing_after_cancelling(void **state)
     assert_int_equal(unsent.count + sent.count + down.count, 0);
     assert_int_equal(channel_stats(rig->store)->appended[CHANNEL_NODE][0], 2);
 }
-
-struct pair {
-    struct rig *rig;
-    struct answer first, second;
-    bool does_close;
-};
 
 /* The first to end cancels the second, or closes the store under both. */
 static void on_first(enum result result, const struct channel_appended *appended, void *ctx)
@@ -699,6 +762,8 @@ int main(void)
         TEST(is_unavailable_on_a_replica),
         TEST(is_uncertain_when_a_script_fails_half_way),
         TEST(refuses_what_is_too_much_but_later),
+        TEST(refuses_what_has_no_room),
+        TEST(refuses_again_without_delay),
         TEST(hears_nothing_after_cancelling),
         TEST(may_cancel_within_a_callback),
         TEST(ends_everything_when_it_is_closed),
