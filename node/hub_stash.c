@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hub_channel.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -27,8 +28,8 @@ void hub_stash_clear(struct hub_channel *channel)
 
 static bool has_room(const struct hub_stash *stash, const struct hub_entry *entry)
 {
-    return stash->count < STASH_MAX && stash->bytes + entry->frame->len <= STASH_MAX_BYTES &&
-           stash->entries[stash->count - 1].number + 1 == entry->number;
+    assert(entry->number == stash->entries[stash->count - 1].number + 1);
+    return stash->count < STASH_MAX && stash->bytes + entry->frame->len <= STASH_MAX_BYTES;
 }
 
 void hub_stash_add(struct hub_channel *channel, const struct hub_entry *entry)
