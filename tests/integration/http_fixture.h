@@ -181,16 +181,22 @@ static const struct http_route routes[] = {
     { HTTP_GET, "/item/{}", handle_item, false },  { HTTP_GET, "/query", handle_query, false },
     { HTTP_GET, "/header", handle_header, false }, { HTTP_GET, "/bearer", handle_bearer, false },
     { HTTP_GET, "/peer", handle_peer, false },     { HTTP_GET, "/large", handle_large, false },
-    { HTTP_GET, "/hold", handle_hold, false },     { HTTP_POST, "/hold", handle_hold, false },
     { HTTP_GET, "/ws", handle_upgrade, false },    { HTTP_POST, "/ws", handle_upgrade, false },
     { HTTP_GET, "/text", handle_text, false },     { HTTP_GET, "/busy", handle_busy, false },
     { HTTP_GET, "/many", handle_many, false },     { HTTP_GET, "/shared", handle_hello, true },
     { HTTP_PUT, "/shared", handle_echo, true },    { HTTP_DELETE, "/shared", handle_hello, false },
 };
 
+static const struct http_route hold_routes[] = {
+    { HTTP_GET, "/hold", handle_hold, false },
+    { HTTP_POST, "/hold", handle_hold, false },
+};
+
 /* ---- its life -------------------------------------------------------------------------------------- */
 
-static inline void fixture_start(struct fixture *fixture)
+/* `hold` serves "/hold". */
+static inline void fixture_start_with(struct fixture *fixture, const struct http_route *hold,
+                                      size_t hold_count)
 {
     *fixture = (struct fixture){
         .config = { .max_header = 1024,
@@ -207,6 +213,12 @@ static inline void fixture_start(struct fixture *fixture)
     fixture->node.config = &fixture->config;
     fixture->http = http_create(&fixture->node, NULL);
     http_add_routes(fixture->http, routes, sizeof routes / sizeof routes[0], fixture);
+    http_add_routes(fixture->http, hold, hold_count, fixture);
+}
+
+static inline void fixture_start(struct fixture *fixture)
+{
+    fixture_start_with(fixture, hold_routes, sizeof hold_routes / sizeof hold_routes[0]);
 }
 
 static inline void fixture_stop(struct fixture *fixture)
