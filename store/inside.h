@@ -89,6 +89,10 @@ enum result op_judge_error(const redisReply *error);
 /* An operation was added: it is written, or its deadline is watched. */
 void store_watch_deadline(struct store *store);
 
+/* ---- store_clock.c ------------------------------------------------------------------------------- */
+
+void store_read_clock(struct store *store);
+
 /* The answer to a TIME that was sent at `sent_us` (clock_us). False when it is none. */
 bool store_learn_clock(struct store *store, const redisReply *reply, int64_t sent_us);
 

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "store/lookup.h"
 
 enum {
     BACKOFF_MIN_MS = 20,
@@ -41,11 +42,6 @@ struct wire {
     uv_poll_t poll;
     redisReader *reader;
     int fd;
-};
-
-struct lookup {
-    uv_getaddrinfo_t request;
-    struct link *link; /* NULL: nobody waits any more */
 };
 
 struct link {
@@ -138,15 +134,6 @@ static void wire_drop(struct link *link)
     buf_fini(&link->out);
 }
 
-static void lookup_drop(struct link *link)
-{
-    if (link->lookup == NULL)
-        return;
-    link->lookup->link = NULL;
-    uv_cancel((uv_req_t *)&link->lookup->request);
-    link->lookup = NULL;
-}
-
 /* A link that breaks as soon as it is ready has not been mended by connecting. */
 static void forget_failures(struct link *link)
 {
@@ -165,7 +152,7 @@ static void fail(struct link *link, const char *reason)
         log_warn(NULL, "redis.broken", "link=%s state=%s reason=%s", link->name,
                  rules[link->state].name, log_quote(reason, strlen(reason)));
     wire_drop(link);
-    lookup_drop(link);
+    lookup_cancel(&link->lookup);
     link_enter(link, LINK_IDLE);
     link->failures++;
     if (was_open)
@@ -362,48 +349,26 @@ static void link_connect(struct link *link, const struct sockaddr *address, sock
     uv_poll_start(&wire->poll, UV_WRITABLE, on_ready_to_move);
 }
 
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
+static void on_looked_up(const struct sockaddr *address, socklen_t size, const char *error,
+                         void *ctx)
 {
-    struct lookup *lookup = request->data;
-    struct link *link = lookup->link;
+    struct link *link = ctx;
 
-    if (link != NULL) {
-        link->lookup = NULL;
-        if (status != 0) {
-            fail(link, uv_strerror(status));
-        } else {
-            uint32_t count = 0, chosen;
-            const struct addrinfo *address;
-
-            for (address = addresses; address != NULL; address = address->ai_next)
-                count++;
-            chosen = link->failures % count; /* each attempt tries the next one */
-            for (address = addresses; chosen > 0; chosen--)
-                address = address->ai_next;
-            link_connect(link, address->ai_addr, address->ai_addrlen);
-        }
-    }
-    uv_freeaddrinfo(addresses);
-    free(lookup);
+    link->lookup = NULL;
+    if (address == NULL)
+        fail(link, error);
+    else
+        link_connect(link, address, size);
 }
 
 static void link_resolve(struct link *link)
 {
-    const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-    struct lookup *lookup = xcalloc(1, sizeof *lookup);
-    int status;
+    const char *error = NULL;
 
-    lookup->link = link;
-    lookup->request.data = lookup;
-    status = uv_getaddrinfo(link->loop, &lookup->request, on_resolved, link->url->host,
-                            link->url->port, &hints);
     link_enter(link, LINK_RESOLVING);
-    if (status != 0) {
-        free(lookup);
-        fail(link, uv_strerror(status));
-        return;
-    }
-    link->lookup = lookup;
+    link->lookup = lookup_start(link->loop, link->url, link->failures, on_looked_up, link, &error);
+    if (link->lookup == NULL)
+        fail(link, error);
 }
 
 static void link_open(struct link *link)
@@ -458,7 +423,7 @@ void link_destroy(struct link **link)
     if (*link == NULL)
         return;
     wire_drop(*link);
-    lookup_drop(*link);
+    lookup_cancel(&(*link)->lookup);
     link_enter(*link, LINK_CLOSED);
     buf_fini(&(*link)->out);
     uv_close((uv_handle_t *)&(*link)->timer, on_link_closed);

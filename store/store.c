@@ -20,8 +20,6 @@
 
 enum {
     MINUTE_MS = 60 * 1000,
-    /* The clock is learnt to half a round trip: one that took longer than this says too little. */
-    CLOCK_TRIP_MAX_US = 100 * 1000,
     REPEATS_MAX = 8,
 };
 
@@ -266,71 +264,19 @@ static void on_flush(uv_prepare_t *prepare)
     if (list_is_empty(&store->ending))
         store_watch_deadline(store);
     else
-        rewatch_deadline(store); /* what was added meanwhile must not wait for the loop's next event */
-}
-
-/* ---- Redis' clock ------------------------------------------------------------------------------------------ */
-
-struct clock_reading {
-    int64_t sent_us;
-};
-
-static bool judge_clock(const redisReply *reply, enum result *result_out)
-{
-    uint64_t number;
-
-    *result_out = RESULT_OK;
-    return reply_is_array(reply, 2) &&
-           slice_to_u64(reply_slice(reply->element[0]), 1, INT64_MAX / 1000000, &number) &&
-           slice_to_u64(reply_slice(reply->element[1]), 0, 999999, &number);
-}
-
-bool store_learn_clock(struct store *store, const redisReply *reply, int64_t sent_us)
-{
-    int64_t now_us = clock_us(), trip_us = now_us - sent_us;
-    uint64_t seconds, micros;
-    enum result result;
-
-    if (!judge_clock(reply, &result))
-        return false;
-    if (store->is_clock_known && trip_us > CLOCK_TRIP_MAX_US)
-        return true;
-    slice_to_u64(reply_slice(reply->element[0]), 1, INT64_MAX / 1000000, &seconds);
-    slice_to_u64(reply_slice(reply->element[1]), 0, 999999, &micros);
-    store->clock_offset_ms =
-        ((int64_t)(seconds * 1000000 + micros) - (sent_us + trip_us / 2)) / 1000;
-    store->is_clock_known = true;
-    return true;
-}
-
-static void deliver_clock(struct store *store, enum result result, const redisReply *reply,
-                          void *state)
-{
-    const struct clock_reading *reading = state;
-
-    if (result == RESULT_OK)
-        store_learn_clock(store, reply, reading->sent_us);
-}
-
-static void on_minute(uv_timer_t *timer)
-{
-    static const struct verb clock_verb = { .id = VERB_CLOCK_READ,
-                                            .judge = judge_clock,
-                                            .deliver = deliver_clock };
-    struct clock_reading reading = { clock_us() };
-    struct op_call call = { .verb = &clock_verb, .state = &reading, .state_size = sizeof reading };
-    struct store *store = timer->data;
-
-    if (store->is_up)
-        op_start(store, &call, NULL);
-}
-
-int64_t store_now_ms(const struct store *store)
-{
-    return store->is_clock_known ? clock_ms() + store->clock_offset_ms : clock_wall_ms();
+        rewatch_deadline(
+            store); /* what was added meanwhile must not wait for the loop's next event */
 }
 
 /* ---- open and close ------------------------------------------------------------------------------------------ */
+
+static void on_minute(uv_timer_t *timer)
+{
+    struct store *store = timer->data;
+
+    if (store->is_up)
+        store_read_clock(store);
+}
 
 struct store *store_open(uv_loop_t *loop, const struct store_options *options,
                          store_state_fn *on_state, void *ctx, struct why *why)
