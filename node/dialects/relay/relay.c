@@ -115,6 +115,14 @@ static void *relay_open(struct node *node)
     return relay;
 }
 
+/* What has come must fit into its channel, with what is added on its way. */
+static size_t largest_message(const struct config *config)
+{
+    size_t fits = CHANNEL_PAYLOAD_MAX - RELAY_DELIVERY_EXTRA;
+
+    return config->relay_max_message < fits ? config->relay_max_message : fits;
+}
+
 static void relay_configure(void *dialect)
 {
     struct relay *relay = dialect;
@@ -128,7 +136,7 @@ static void relay_configure(void *dialect)
         .grace_ms = config->reconnect_grace_ms,
     };
 
-    relay->ws_ops.message_max_bytes = config->relay_max_message;
+    relay->ws_ops.message_max_bytes = largest_message(config);
     channel_set_bounds(relay->node->store, CHANNEL_BOT, &bounds);
     channel_set_bounds(relay->node->store, CHANNEL_MODS, &bounds);
 }
