@@ -162,7 +162,7 @@ static void wait_for_lookup(struct auth_entry *entry, const struct auth_request 
     list_append(&entry->checks, &check->node);
     entry_keep_secret(entry, request->secret);
     if (!entry->is_looking)
-        lookup_start(entry);
+        auth_lookup_start(entry);
     entry_schedule(entry);
 }
 

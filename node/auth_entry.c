@@ -116,7 +116,7 @@ static void forget_secret(struct auth_entry *entry)
 void entry_free(struct auth_entry *entry)
 {
     assert(list_is_empty(&entry->holds) && list_is_empty(&entry->checks));
-    lookup_cancel(entry);
+    auth_lookup_cancel(entry);
     watch_stop(entry);
     due_remove(&entry->auth->due, &entry->due);
     HASH_DELETE(hh, entry->auth->entries, entry);

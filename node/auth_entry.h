@@ -141,9 +141,9 @@ void holds_end(struct list *holds);
 
 /* ---- auth_lookup.c: Redis, SQL, hook; the first that knows decides --------------------------------- */
 
-void lookup_start(struct auth_entry *entry);   /* none is under way                         */
-void lookup_restart(struct auth_entry *entry); /* what is under way may be out of date      */
-void lookup_cancel(struct auth_entry *entry);
+void auth_lookup_start(struct auth_entry *entry); /* none is under way                         */
+void lookup_restart(struct auth_entry *entry);    /* what is under way may be out of date      */
+void auth_lookup_cancel(struct auth_entry *entry);
 void lookup_confirm(
     struct auth_entry *entry); /* in its turn, behind others; no-op when it is on the way */
 

@@ -43,7 +43,7 @@ static void lane_advance(struct auth *auth, enum auth_lane lane)
 
         entry->lane = (uint8_t)lane;
         state->under_way++;
-        lookup_start(entry);
+        auth_lookup_start(entry);
     }
 }
 
@@ -308,7 +308,7 @@ static void find(struct auth_entry *entry)
 
 /* ---- the door ---------------------------------------------------------------------------------------- */
 
-void lookup_start(struct auth_entry *entry)
+void auth_lookup_start(struct auth_entry *entry)
 {
     assert(!entry->is_looking);
     list_remove(&entry->waiting); /* it is its turn, or sooner */
@@ -325,7 +325,7 @@ void lookup_restart(struct auth_entry *entry)
     find(entry);
 }
 
-void lookup_cancel(struct auth_entry *entry)
+void auth_lookup_cancel(struct auth_entry *entry)
 {
     store_cancel(&entry->finding);
     source_drop(&entry->asking);
