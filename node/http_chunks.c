@@ -105,7 +105,7 @@ enum http_parse http_chunks_decode(struct http_chunks *chunks, const char *data,
             *fault_out = HTTP_FAULT_CHUNK;
             return HTTP_PARSE_FAULT;
         }
-        if (chunks->left > max_bytes - *body_len) {
+        if (*body_len > max_bytes || chunks->left > max_bytes - *body_len) {
             *fault_out = HTTP_FAULT_BODY_SIZE;
             return HTTP_PARSE_FAULT;
         }

@@ -223,6 +223,25 @@ static void test_chunks_at_their_bound(void **state)
     }
 }
 
+/* The bound is lowered between two pieces, below what has come already. */
+static void test_chunks_with_a_bound_that_shrinks(void **state)
+{
+    struct http_chunks chunks = { .left = 0 };
+    enum http_fault fault;
+    char body[16];
+    size_t body_len = 0, used;
+
+    (void)state;
+    assert_int_equal(http_chunks_decode(&chunks, chunked, 8, &used, body, &body_len, 64, &fault),
+                     HTTP_PARSE_MORE);
+    assert_int_equal(body_len, 5);
+    assert_int_equal(http_chunks_decode(&chunks, chunked + 8, sizeof chunked - 1 - 8, &used, body,
+                                        &body_len, 4, &fault),
+                     HTTP_PARSE_FAULT);
+    assert_int_equal(fault, HTTP_FAULT_BODY_SIZE);
+    assert_int_equal(body_len, 5);
+}
+
 static void test_endless_trailers(void **state)
 {
     struct http_chunks chunks = { .left = 0 };
@@ -258,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_chunks_in_two_pieces),
         cmocka_unit_test(test_chunks_at_their_bound),
+        cmocka_unit_test(test_chunks_with_a_bound_that_shrinks),
         cmocka_unit_test(test_endless_trailers),
     };
 
