@@ -17,6 +17,7 @@ struct fake {
     uv_pipe_t listener;
     char path[100], url[120];
     const char *info;    /* what INFO says                                                    */
+    const char *auth;    /* raw reply to AUTH; NULL: OK */
     const char *config;  /* raw reply to CONFIG GET                                            */
     const char *answer;  /* raw reply to everything that is no hello; NULL: none              */
     const char *confirm; /* raw reply to every (S)SUBSCRIBE; NULL: none                        */
@@ -70,7 +71,9 @@ static inline void fake_hear(struct fake_peer *peer, const redisReply *command)
     struct fake *fake = peer->fake;
     const char *word = command->element[0]->str;
 
-    if (strcmp(word, "CLIENT") == 0 || strcmp(word, "AUTH") == 0 || strcmp(word, "SELECT") == 0) {
+    if (strcmp(word, "AUTH") == 0 && fake->auth != NULL) {
+        fake_say(peer, fake->auth);
+    } else if (strcmp(word, "CLIENT") == 0 || strcmp(word, "AUTH") == 0) {
         fake_say(peer, "+OK\r\n");
     } else if (strcmp(word, "INFO") == 0) {
         fake_say_bulk(peer, fake->info);

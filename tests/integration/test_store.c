@@ -2,6 +2,9 @@
 /* The command link: what operations end with when Redis comes, goes, hangs and forgets. */
 #include "fake_redis.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/clock.h"
 
 /* ---- connecting ------------------------------------------------------------------------------------- */
@@ -25,6 +28,39 @@ static void leaves_keyspace_events_that_are_there(void **state)
     rig_wait_down(rig);
     rig_wait_up(rig);
     rig_expect(rig, "config get notify-keyspace-events | tail -1", "g$lxKE");
+}
+
+static unsigned free_port(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static void connects_by_name_with_a_password(void **state)
+{
+    struct rig *rig = *state;
+    unsigned port = free_port();
+    char command[100], url[100];
+    struct answer answer = { .slot = NULL };
+    const struct channel_id id = rig_channel(CHANNEL_NODE, "tcp");
+
+    store_close(&rig->store);
+    snprintf(command, sizeof command, "config set port %u", port);
+    rig_command(rig, command);
+    rig_command(rig, "config set requirepass p@ss");
+    snprintf(url, sizeof url, "redis://:p%%40ss@localhost:%u/2", port);
+    rig->store = rig_open(rig, url, RIG_TIMEOUT_MS);
+    rig_wait_up(rig);
+    set_bounds(rig, CHANNEL_NODE, 100, 100);
+    append_text(rig, &id, "x", &answer);
+    assert_int_equal(rig_wait(rig, &answer), RESULT_OK);
+    rig_expect(rig, "-a p@ss -n 2 --no-auth-warning exists sb:{node:test:tcp}:q", "1");
 }
 
 /* ---- many in flight ----------------------------------------------------------------------------------- */
@@ -569,6 +605,20 @@ static void refuses_an_old_or_unknown_server(void **state)
     }
 }
 
+static void stays_down_when_it_may_not_sign_in(void **state)
+{
+    struct faked *faked = *state;
+    char url[140];
+
+    faked->fake.auth = "-WRONGPASS invalid username-password pair or user is disabled.\r\n";
+    fake_start(&faked->fake, &faked->rig.loop);
+    snprintf(url, sizeof url, "unix://user:wrong@%s", faked->fake.path);
+    faked->rig.store = rig_open(&faked->rig, url, RIG_IMPATIENT_MS);
+    support_wait(&faked->rig.loop, has_tried_often, faked, SUPPORT_WAIT_MS, "it tries again");
+    assert_int_equal(faked->rig.ups, 0);
+    assert_int_equal(store_stats(faked->rig.store)->topic_connects, 0);
+}
+
 static void knows_when_keyspace_events_are_missing(void **state)
 {
     static const struct {
@@ -751,6 +801,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(knows_the_server_once_it_is_up),
         TEST(leaves_keyspace_events_that_are_there),
+        TEST(connects_by_name_with_a_password),
         TEST(keeps_the_order_of_ten_thousand),
         TEST(reloads_lost_scripts_and_keeps_the_order),
         TEST(goes_on_after_a_restart),
@@ -770,6 +821,7 @@ int main(void)
         TEST(may_be_closed_within_a_callback),
         TEST(may_be_closed_at_once),
         FAKE_TEST(refuses_an_old_or_unknown_server),
+        FAKE_TEST(stays_down_when_it_may_not_sign_in),
         FAKE_TEST(knows_when_keyspace_events_are_missing),
         FAKE_TEST(is_uncertain_about_malformed_replies),
         FAKE_TEST(checks_every_entry_of_a_batch),
