@@ -63,6 +63,10 @@ struct auth_check;
 /*
  * The outcome at once when it is known (most calls), else AUTH_PENDING: then `done` runs later,
  * exactly once, and `*slot` is non-NULL until then; auth_cancel(slot) stops it.
+ *
+ * A peer with more than --auth-failures refusals is throttled: nothing is looked up for it, and it is
+ * not told of refusals. What is known to be good passes all the same, because many good clients may
+ * share an address with a bad one. Only refusals count, AUTH_UNKNOWN does not.
  */
 struct auth_outcome auth_check(struct auth *auth, const struct auth_request *request, auth_fn *done,
                                void *ctx, struct auth_check **slot) MUST_CHECK;
