@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "node.h"
 #include "run.h"
 #include "token_cli.h"
 
@@ -66,7 +67,7 @@ static int serve(int argc, char **argv)
     if (config == NULL)
         return EXIT_USAGE;
     raise_descriptor_limit();
-    code = run_node(config);
+    code = run_node(config, dialects, dialect_count);
     config_free(&config);
     return code;
 }

@@ -21,6 +21,8 @@ enum { EXIT_GOOD = 0, EXIT_FAILED = 1 };
 
 struct run {
     struct config *config;
+    const struct dialect *const *dialects;
+    size_t dialect_count;
     struct daemon *daemon;
     struct pid_file *pid_file;
     struct embedded *embedded;
@@ -58,18 +60,32 @@ static bool prepare(struct run *run, struct why *why)
     return true;
 }
 
+static struct server *create_server(const struct run *run, struct embedded *embedded)
+{
+    const struct server_setup setup = {
+        .config = run->config,
+        .redis_url = run->redis_url,
+        .dialects = run->dialects,
+        .dialect_count = run->dialect_count,
+        .embedded = embedded,
+    };
+    struct why why = { "" };
+    struct server *server = server_create(&setup, &why);
+
+    if (server == NULL)
+        complain(run->config, &why);
+    return server;
+}
+
 /* ---- one process ------------------------------------------------------------------------------ */
 
 static int serve_alone(struct run *run)
 {
-    struct why why = { "" };
-    struct server *server = server_create(run->config, run->redis_url, run->embedded, &why);
+    struct server *server = create_server(run, run->embedded);
     int code;
 
-    if (server == NULL) {
-        complain(run->config, &why);
+    if (server == NULL)
         return EXIT_FAILED;
-    }
     daemon_ready(&run->daemon);
     code = server_run(server);
     if (code != EXIT_GOOD) { /* at once: the private Redis ends because we do */
@@ -82,17 +98,14 @@ static int serve_alone(struct run *run)
 
 /* ---- several ---------------------------------------------------------------------------------- */
 
-static int serve_as_worker(struct config *config, void *ctx)
+static int serve_as_worker(void *ctx)
 {
     struct run *run = ctx;
-    struct why why = { "" };
-    struct server *server = server_create(config, run->redis_url, NULL, &why);
+    struct server *server = create_server(run, NULL); /* the parent looks after Redis */
     int code;
 
-    if (server == NULL) {
-        complain(config, &why);
+    if (server == NULL)
         return WORKER_CANNOT_START;
-    }
     code = server_run(server);
     if (code != EXIT_GOOD)
         _exit(code);
@@ -123,9 +136,9 @@ static int serve_together(struct run *run)
     return workers_run(&options);
 }
 
-int run_node(struct config *config)
+int run_node(struct config *config, const struct dialect *const *dialects, size_t dialect_count)
 {
-    struct run run = { .config = config };
+    struct run run = { .config = config, .dialects = dialects, .dialect_count = dialect_count };
     struct why why = { "" };
     int code = EXIT_FAILED;
 

@@ -4,10 +4,12 @@
 
 #include "config.h"
 
+struct dialect;
+
 /*
  * `signalbox serve`: everything around the loop. Log, background, pid file, private Redis, workers; and
  * then a server, or the watch over several. Returns the exit code.
  */
-int run_node(struct config *config);
+int run_node(struct config *config, const struct dialect *const *dialects, size_t dialect_count);
 
 #endif

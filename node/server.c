@@ -43,7 +43,7 @@ static void on_store_state(bool is_up, void *ctx)
 
 static bool open_store(struct server *server, const char *redis_url, struct why *why)
 {
-    const struct config *config = server->config;
+    const struct config *config = server->setup.config;
     const struct store_options options = {
         .url = redis_url,
         .timeout_ms = config->redis_timeout_ms,
@@ -66,13 +66,13 @@ static bool create_core(struct server *server, struct why *why)
 {
     struct node *node = &server->node;
     const struct hub_options options = {
-        .settle_ms = server->config->settle_delay_ms,
+        .settle_ms = server->setup.config->settle_delay_ms,
         .settle_count = SETTLE_COUNT,
         .stall_ms = STALL_MS,
     };
 
     node->hub = hub_create(&server->loop, node->store, &options);
-    node->auth = auth_create(&server->loop, node->store, server->config, why);
+    node->auth = auth_create(&server->loop, node->store, server->setup.config, why);
     if (node->auth == NULL)
         return false;
     node->inbox =
@@ -90,7 +90,7 @@ static bool create_protocols(struct server *server, struct why *why)
     server->http = http_create(node, why);
     if (server->http == NULL)
         return false;
-    if (server->config->tls_addr.count > 0) {
+    if (server->setup.config->tls_addr.count > 0) {
         server->tls = tls_create(node, server->http, why);
         return server->tls != NULL;
     }
@@ -99,13 +99,16 @@ static bool create_protocols(struct server *server, struct why *why)
 
 static void open_dialects(struct server *server)
 {
+    const struct server_setup *setup = &server->setup;
+
     http_add_routes(server->http, ops_routes, ops_route_count, &server->node);
-    server->dialects = xcalloc(dialect_count, sizeof *server->dialects);
-    for (size_t i = 0; i < dialect_count; i++) {
-        server->dialects[i] = dialects[i]->open(&server->node);
-        server->dialect_count++;
-        http_add_routes(server->http, dialects[i]->routes, dialects[i]->route_count,
-                        server->dialects[i]);
+    server->opened = xcalloc(setup->dialect_count, sizeof *server->opened);
+    for (size_t i = 0; i < setup->dialect_count; i++) {
+        const struct dialect *dialect = setup->dialects[i];
+
+        server->opened[i] = dialect->open(&server->node);
+        server->opened_count++;
+        http_add_routes(server->http, dialect->routes, dialect->route_count, server->opened[i]);
     }
     server_configure_dialects(server);
 }
@@ -120,15 +123,13 @@ static bool listen_on(struct server *server, const struct strings *addresses,
         if (listener == NULL)
             return false;
         server->listeners[server->listener_count++] = listener;
-        log_info(NULL, "server.listen", "addr=%s tls=%s", listener_address(listener),
-                 ctx == server->tls ? "true" : "false");
     }
     return true;
 }
 
 static bool open_listeners(struct server *server, struct why *why)
 {
-    const struct config *config = server->config;
+    const struct config *config = server->setup.config;
 
     server->listeners =
         xcalloc(config->addr.count + config->tls_addr.count, sizeof(struct listener *));
@@ -138,19 +139,17 @@ static bool open_listeners(struct server *server, struct why *why)
 
 /* ---- start and end ---------------------------------------------------------------------------- */
 
-struct server *server_create(struct config *config, const char *redis_url,
-                             struct embedded *embedded, struct why *why)
+struct server *server_create(const struct server_setup *setup, struct why *why)
 {
     struct server *server = xcalloc(1, sizeof *server);
 
     signal(SIGPIPE, SIG_IGN);
     uv_loop_init(&server->loop);
-    server->config = config;
-    server->embedded = embedded;
+    server->setup = *setup;
     server->node.loop = &server->loop;
-    server->node.config = config;
-    if (!config_has_known_driver(config, why) || !make_id(&server->node, why) ||
-        !open_store(server, redis_url, why) || !create_core(server, why) ||
+    server->node.config = setup->config;
+    if (!config_has_known_driver(setup->config, why) || !make_id(&server->node, why) ||
+        !open_store(server, setup->redis_url, why) || !create_core(server, why) ||
         !create_protocols(server, why)) {
         server_destroy(&server);
         return NULL;
@@ -160,6 +159,7 @@ struct server *server_create(struct config *config, const char *redis_url,
         server_destroy(&server);
         return NULL;
     }
+    log_info(NULL, "server.start", "node=%s version=%s", server->node.id, SIGNALBOX_VERSION);
     server_enter(server, SERVER_SERVING);
     return server;
 }
@@ -176,10 +176,10 @@ void server_close_protocols(struct server *server)
     http_destroy(&server->http);
     tls_destroy(&server->tls);
     ws_host_destroy(&server->node.ws_host);
-    while (server->dialect_count > 0) {
-        size_t last = --server->dialect_count;
+    while (server->opened_count > 0) {
+        size_t last = --server->opened_count;
 
-        dialects[last]->close(server->dialects[last]);
+        server->setup.dialects[last]->close(server->opened[last]);
     }
     inbox_destroy(&server->node.inbox);
     if (server->node.hub != NULL)
@@ -217,7 +217,7 @@ void server_destroy(struct server **server)
     if (uv_loop_close(&old->loop) != 0)
         assert(!"the loop still holds handles");
     free(old->listeners);
-    free(old->dialects);
+    free(old->opened);
     free(old);
 }
 

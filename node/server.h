@@ -15,11 +15,18 @@
  */
 struct server;
 struct embedded;
+struct dialect;
 
-/* `redis_url` is borrowed for the call, the others until server_destroy(). With `embedded` (may be
- * NULL) the server looks after that. NULL with `why` when it cannot start. */
-struct server *server_create(struct config *config, const char *redis_url,
-                             struct embedded *embedded, struct why *why);
+struct server_setup {
+    struct config *config;
+    const char *redis_url;
+    const struct dialect *const *dialects; /* what it speaks */
+    size_t dialect_count;
+    struct embedded *embedded; /* the private Redis that it looks after; NULL: none */
+};
+
+/* What the setup points to must live until server_destroy(). NULL with `why` when it cannot start. */
+struct server *server_create(const struct server_setup *setup, struct why *why);
 
 /* Serves until it has been stopped. The exit code: 0 when drained, 1 when it was told twice. */
 int server_run(struct server *server);

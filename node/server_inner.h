@@ -32,14 +32,13 @@ enum { SERVER_SIGNALS = 3 };
 struct server {
     uv_loop_t loop;
     struct node node;
-    struct config *config;
-    struct embedded *embedded;
+    struct server_setup setup;
     struct http *http;
     struct tls *tls;
     struct listener **listeners; /* --addr, then --tls-addr */
     size_t listener_count;
-    void **dialects; /* what their open() returned, in the order of the table */
-    size_t dialect_count;
+    void **opened; /* what the dialects' open() returned, in the order of their table */
+    size_t opened_count;
     uv_signal_t signals[SERVER_SIGNALS];
     uv_timer_t tick;
     bool has_tick;

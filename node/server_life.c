@@ -25,6 +25,8 @@ enum {
 
 static void start_to_drain(struct server *server)
 {
+    log_info(NULL, "server.drain", "websockets=%llu requests=%zu",
+             (unsigned long long)server->node.metrics.ws_open, http_open_requests(server->http));
     server->node.is_draining = true;
     server_close_listeners(server);
     http_drain(server->http);
@@ -42,7 +44,7 @@ static bool is_drained(const struct server *server)
 
 static uint32_t drain_limit_ms(const struct server *server)
 {
-    return server->config->drain_timeout_ms;
+    return server->setup.config->drain_timeout_ms;
 }
 
 static bool is_flushed(const struct server *server)
@@ -78,8 +80,7 @@ static const struct {
 void server_enter(struct server *server, enum server_state to)
 {
     assert(rules[server->state].next & TO(to));
-    log_info(NULL, "server.state", "from=%s to=%s node=%s", rules[server->state].name,
-             rules[to].name, server->node.id);
+    log_debug(NULL, "server.state", "from=%s to=%s", rules[server->state].name, rules[to].name);
     server->state = to;
     server->entered_ms = clock_ms();
     if (rules[to].enter != NULL)
@@ -143,7 +144,7 @@ static void on_tick(uv_timer_t *timer)
 
     measure_lag(server);
     tell_readiness(server);
-    if (server->embedded != NULL && embedded_check(server->embedded))
+    if (server->setup.embedded != NULL && embedded_check(server->setup.embedded))
         server->node.metrics.redis_restarts++;
     go_on(server);
 }

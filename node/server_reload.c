@@ -9,9 +9,9 @@ enum { COMPLAINTS_MAX = 16384, NOTES_MAX = 4096 };
 
 void server_configure_dialects(struct server *server)
 {
-    for (size_t i = 0; i < server->dialect_count; i++)
-        if (dialects[i]->configure != NULL)
-            dialects[i]->configure(server->dialects[i]);
+    for (size_t i = 0; i < server->opened_count; i++)
+        if (server->setup.dialects[i]->configure != NULL)
+            server->setup.dialects[i]->configure(server->opened[i]);
 }
 
 static void log_complaints(struct buf *complaints)
@@ -31,7 +31,7 @@ static bool reload_config(struct server *server)
 
     buf_init(&complaints, COMPLAINTS_MAX);
     buf_init(&notes, NOTES_MAX);
-    is_good = config_reload(server->config, &complaints, &notes);
+    is_good = config_reload(server->setup.config, &complaints, &notes);
     server->node.metrics.config_reloads[is_good]++;
     if (!is_good)
         log_complaints(&complaints);
@@ -45,7 +45,7 @@ static bool reload_config(struct server *server)
 
 void server_reload(struct server *server)
 {
-    const struct config *config = server->config;
+    const struct config *config = server->setup.config;
     struct why why = { "" };
 
     if (reload_config(server))

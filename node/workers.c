@@ -60,7 +60,7 @@ static _Noreturn void be_worker(const struct workers *workers, pid_t parent)
     sigprocmask(SIG_UNBLOCK, &workers->signals, NULL);
     embedded_disown(&embedded);
     pid_file_disown(&pid_file);
-    exit(options->run_one(options->config, options->ctx));
+    exit(options->run_one(options->ctx));
 }
 
 static void back_off(struct worker *worker)

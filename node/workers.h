@@ -13,12 +13,11 @@ struct embedded;
 struct pid_file;
 
 struct workers_options {
-    struct config *config;
+    const struct config *config;
     struct embedded *embedded; /* NULL: none */
     struct pid_file *pid_file;
-    int (*run_one)(struct config *config,
-                   void *ctx);     /* in the child; its exit code                */
-    void (*on_started)(void *ctx); /* in the parent, when all have been started  */
+    int (*run_one)(void *ctx);     /* in the child; returns its exit code       */
+    void (*on_started)(void *ctx); /* in the parent: all have been forked       */
     void *ctx;
 };
 
