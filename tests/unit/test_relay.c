@@ -3,7 +3,7 @@
 
 #define BAD_KEY     "{\"message\":\"Invalid or missing API key.\",\"code\":401}"
 #define BAD_MESSAGE "{\"message\":\"Malformed message.\",\"code\":400}"
-#define INTERNAL    "{\"message\":\"Internal server error.\",\"code\":500}"
+#define INTERNAL    "{\"message\":\"Internal error.\",\"code\":500}"
 #define MOD_WELCOME "{\"status\":\"connected\",\"type\":\"mod\"}"
 #define BOT_WELCOME "{\"status\":\"connected\",\"type\":\"bot\"}"
 

@@ -396,7 +396,7 @@ static const struct {
     { RELAY_BAD_MOD_HANDSHAKE, "{\"message\":\"Malformed mod handshake.\",\"code\":400}" },
     { RELAY_BAD_BOT_HANDSHAKE, "{\"message\":\"Malformed bot handshake.\",\"code\":400}" },
     { RELAY_BOT_TAKEN, "{\"message\":\"Bot already connected.\",\"code\":409}" },
-    { RELAY_INTERNAL, "{\"message\":\"Internal server error.\",\"code\":500}" },
+    { RELAY_INTERNAL, "{\"message\":\"Internal error.\",\"code\":500}" },
     { RELAY_BAD_MESSAGE, "{\"message\":\"Malformed message.\",\"code\":400}" },
 };
 

@@ -45,7 +45,7 @@ static const struct {
     [RELAY_BAD_MOD_HANDSHAKE] = { "bad_handshake", ERROR_TEXT("Malformed mod handshake.", 400) },
     [RELAY_BAD_BOT_HANDSHAKE] = { "bad_handshake", ERROR_TEXT("Malformed bot handshake.", 400) },
     [RELAY_BOT_TAKEN] = { "bot_taken", ERROR_TEXT("Bot already connected.", 409) },
-    [RELAY_INTERNAL] = { "internal", ERROR_TEXT("Internal server error.", 500) },
+    [RELAY_INTERNAL] = { "internal", ERROR_TEXT("Internal error.", 500) },
     [RELAY_BAD_MESSAGE] = { "bad_message", ERROR_TEXT("Malformed message.", 400) },
 };
 
