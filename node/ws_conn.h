@@ -29,12 +29,14 @@ struct ws {
     uint64_t number;
     int64_t opened_ms;
     struct list node;       /* host->open, host->closing or host->doomed, by its state     */
+    struct list burst;      /* host->bursts, while its queue waits for the end of the turn */
     struct ws_queue *queue; /* NULL: the kernel has everything                             */
     struct buf *message;    /* what has come of a message that is not complete; else NULL  */
     struct deadline ping, silence;
     struct deadline patience; /* how long the peer may take: to read on, or to close         */
     struct peer peer;
     struct conn_place place;
+    uint32_t written_in; /* the turn of the last write                                    */
     uint8_t state, reason, how;
     bool is_paused, is_deflated;
 };
@@ -60,9 +62,14 @@ struct ws_host {
     struct deadlines *deadlines;
     uv_idle_t idle; /* active while there is something to do in the next turn    */
     uv_timer_t drain_timer;
-    struct list arrivals;        /* of struct ws_arrival                                      */
+    uv_prepare_t before_poll; /* these two end a turn: what the loop's callbacks had to send … */
+    uv_check_t after_poll;    /* … is sent before it waits, and before its timers run           */
+    struct list arrivals;     /* of struct ws_arrival                                      */
     struct ws_arrival *arriving; /* the one that lws is at                                    */
     struct list open, closing, doomed; /* of struct ws                                        */
+    struct list bursts;                /* of struct ws                                        */
+    struct buf batch;                  /* frames that are written in one piece                */
+    uint32_t turn;                     /* never 0                                             */
     struct ws_deflate *deflate; /* NULL: permessage-deflate is off                           */
     uint64_t last_number;
     uint32_t drain_credit; /* connections that may be closed now, times 100             */
@@ -72,6 +79,9 @@ struct ws_host {
 
 /* What lws reads at a time, and hands up at most; it keeps a buffer of this size per connection. */
 enum { WS_CHUNK_MAX = 1024 };
+
+/* What is handed to the kernel in one piece when several frames wait. */
+enum { WS_BATCH_MAX = 64 * 1024 };
 
 const char *close_text(enum close_reason reason);
 
@@ -117,6 +127,9 @@ void ws_on_chunk(struct ws *ws, const char *data, size_t len);
 
 /* The socket takes more. */
 void ws_on_writable(struct ws *ws);
+
+/* The callbacks of a turn have run: what they had to send goes out. */
+void ws_end_turn(struct ws_host *host);
 
 /* Forgets what waits. */
 void ws_drop_queue(struct ws *ws);

@@ -26,3 +26,17 @@ bool ws_frame_write(struct lws *wsi, unsigned char *data, size_t len, unsigned f
 
     return lws_write(wsi, data - header, header + len, LWS_WRITE_HTTP) >= 0;
 }
+
+bool ws_frame_write_raw(struct lws *wsi, struct buf *frames)
+{
+    return lws_write(wsi, (unsigned char *)frames->data, frames->len, LWS_WRITE_HTTP) >= 0;
+}
+
+void ws_frame_add(struct buf *out, struct slice payload, unsigned first_byte)
+{
+    unsigned char header[WS_HEADER_MAX];
+    size_t size = put_header(header + sizeof header, payload.len, first_byte);
+
+    buf_add(out, header + sizeof header - size, size);
+    buf_add_slice(out, payload);
+}

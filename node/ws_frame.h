@@ -5,6 +5,8 @@
 #include <libwebsockets.h>
 #include <stdbool.h>
 
+#include "base/buf.h"
+
 /* The first byte of a frame (RFC 6455, 5.2). */
 enum {
     WS_OPCODE_TEXT = 0x1,
@@ -23,5 +25,11 @@ enum { WS_HEADER_MAX = 10, WS_CONTROL_MAX = 125 };
  * (lws_partial_buffered()). False: the connection is broken, and lws will not close it by itself.
  */
 bool ws_frame_write(struct lws *wsi, unsigned char *data, size_t len, unsigned first_byte);
+
+/* Appends a whole frame; the caller has seen to the room. */
+void ws_frame_add(struct buf *out, struct slice payload, unsigned first_byte);
+
+/* Hands frames that were put together before to lws as they are. False: the connection is broken. */
+bool ws_frame_write_raw(struct lws *wsi, struct buf *frames);
 
 #endif

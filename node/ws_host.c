@@ -62,6 +62,7 @@ static void on_opened(struct ws_host *host, struct ws *ws, struct lws *wsi)
     };
     arrival->place = (struct conn_place){ NULL, NULL };
     list_append(&host->open, &ws->node);
+    list_init(&ws->burst);
     deadline_init(&ws->ping);
     deadline_init(&ws->silence);
     deadline_init(&ws->patience);
@@ -148,6 +149,16 @@ void ws_host_wake(struct ws_host *host)
     uv_idle_start(&host->idle, on_idle);
 }
 
+static void on_before_poll(uv_prepare_t *prepare)
+{
+    ws_end_turn(prepare->data);
+}
+
+static void on_after_poll(uv_check_t *check)
+{
+    ws_end_turn(check->data);
+}
+
 /* ---- draining ------------------------------------------------------------------------------------- */
 
 static void on_drain_tick(uv_timer_t *timer)
@@ -203,9 +214,19 @@ struct ws_host *ws_host_create(struct node *node, struct why *why)
     list_init(&host->open);
     list_init(&host->closing);
     list_init(&host->doomed);
+    list_init(&host->bursts);
     uv_idle_init(node->loop, &host->idle);
     uv_timer_init(node->loop, &host->drain_timer);
-    host->idle.data = host->drain_timer.data = host;
+    uv_prepare_init(node->loop, &host->before_poll);
+    uv_check_init(node->loop, &host->after_poll);
+    host->idle.data = host->drain_timer.data = host->before_poll.data = host->after_poll.data =
+        host;
+    uv_prepare_start(&host->before_poll, on_before_poll);
+    uv_check_start(&host->after_poll, on_after_poll);
+    uv_unref((uv_handle_t *)&host->before_poll);
+    uv_unref((uv_handle_t *)&host->after_poll);
+    host->turn = 1;
+    buf_init(&host->batch, WS_BATCH_MAX);
     host->deadlines = deadlines_create(node->loop);
     if (node->config->ws_deflate)
         host->deflate = ws_deflate_create();
@@ -256,6 +277,9 @@ void ws_host_destroy(struct ws_host **host)
     *host = NULL;
     end_all(old);
     uv_close((uv_handle_t *)&old->drain_timer, NULL);
+    uv_close((uv_handle_t *)&old->before_poll, NULL);
+    uv_close((uv_handle_t *)&old->after_poll, NULL);
+    buf_fini(&old->batch);
     deadlines_destroy(&old->deadlines);
     ws_deflate_destroy(&old->deflate);
     lws_context_destroy(old->context);

@@ -53,6 +53,11 @@ void ws_queue_push(struct ws_queue *queue, struct frame *frame, enum ws_kind kin
     queue->bytes += ws_queue_cost(frame);
 }
 
+const struct frame *ws_queue_first(const struct ws_queue *queue)
+{
+    return queue->count == 0 ? NULL : queue->items[queue->first].frame;
+}
+
 struct ws_item ws_queue_pop(struct ws_queue *queue)
 {
     struct ws_item item = { NULL, WS_TEXT };

@@ -249,6 +249,7 @@ static void sent(void **state)
 
         for (int i = 0; i < 3; i++) {
             ws_send(pairs[i]->ws, frame, WS_TEXT);
+            turns(&rig, 1);
             while (ws_pending_bytes(pairs[i]->ws) > 0) {
                 turns(&rig, 1);
                 has_end(pairs[i]);

@@ -46,14 +46,34 @@ static void written_at_once(void **state)
     assert_int_equal(0, ws_pending_bytes(pair->ws));
     pair_wait(pair, "written", "open\n", "text hello\n");
     ws_answer(pair->ws, SLICE_LITERAL("answer"));
-    pair_wait(pair, "answered", "open\n", "text hello\ntext answer\n");
+    pair_wait(pair, "answered", "open\ndrain\n", "text hello\ntext answer\n");
+    pair_end(&pair);
+    rig_stop(&rig);
+}
+
+/* The first of a turn goes out at once, the others together at its end; then on_drain comes. */
+static void burst(void **state)
+{
+    struct rig rig;
+    struct pair *pair;
+
+    (void)state;
+    rig_start(&rig, NULL);
+    pair = pair_open(&rig, &pair_ops, 0);
     assert_int_equal(WS_WRITTEN, send_text(pair, ""));
-    assert_int_equal(WS_WRITTEN, send_large(pair, 125));
-    assert_int_equal(WS_WRITTEN, send_large(pair, 126));
+    assert_int_equal(WS_QUEUED, send_large(pair, 125));
+    assert_int_equal(WS_QUEUED, send_large(pair, 126));
+    assert_int_equal(WS_QUEUED, send_large(pair, 32768));
+    assert_int_not_equal(0, ws_pending_bytes(pair->ws));
+    pair_wait(pair, "lengths", "open\ndrain\n",
+              "text\nbinary 125 bytes\nbinary 126 bytes\nbinary 32768 bytes\n");
+    assert_int_equal(0, ws_pending_bytes(pair->ws));
     assert_int_equal(WS_WRITTEN, send_large(pair, 65535));
-    pair_wait(pair, "lengths", "open\n",
-              "text hello\ntext answer\ntext\nbinary 125 bytes\nbinary 126 bytes\n"
-              "binary 65535 bytes\n");
+    assert_int_equal(WS_QUEUED, send_text(pair, "last words"));
+    ws_close(pair->ws, CLOSE_NORMAL);
+    pair_wait(pair, "the end", "open\ndrain\n",
+              "text\nbinary 125 bytes\nbinary 126 bytes\nbinary 32768 bytes\n"
+              "binary 65535 bytes\ntext last words\nclose 1000\n");
     pair_end(&pair);
     rig_stop(&rig);
 }
@@ -352,9 +372,10 @@ static void one_frame_for_many(void **state)
         pairs[i] = pair_open(&rig, &pair_ops, 0);
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 20; i++)
-            assert_int_equal(WS_WRITTEN, ws_send(pairs[i]->ws, frame, i % 2 ? WS_BINARY : WS_TEXT));
+            assert_int_equal(round == 0 ? WS_WRITTEN : WS_QUEUED,
+                             ws_send(pairs[i]->ws, frame, i % 2 ? WS_BINARY : WS_TEXT));
     for (int i = 0; i < 20; i++) {
-        pair_wait(pairs[i], "all", "open\n",
+        pair_wait(pairs[i], "all", "open\ndrain\n",
                   i % 2 ? "binary for all\nbinary for all\n" : "text for all\ntext for all\n");
         pair_end(&pairs[i]);
     }
@@ -367,6 +388,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_at_once),
+        cmocka_unit_test(burst),
         cmocka_unit_test(part_of_a_frame),
         cmocka_unit_test(bound_and_order),
         cmocka_unit_test(answers_pass_the_bound),

@@ -84,7 +84,7 @@ export async function startBalancer(t, replicas) {
     .join('\n');
   const file = join(folder, 'haproxy.cfg');
   writeFileSync(file, `global
-  maxconn 20000
+  maxconn 2000
 defaults
   mode http
   timeout connect 2s
