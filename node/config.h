@@ -22,7 +22,7 @@ struct strings {
 };
 
 struct rate {
-    uint32_t count;      /* 0: no limit */
+    uint32_t count; /* 0: no limit */
     uint32_t per_ms;
 };
 
@@ -30,7 +30,7 @@ enum sql_driver { SQL_NONE, SQL_SQLITE, SQL_MYSQL };
 
 struct config {
     /* the process */
-    struct strings addr;          /* HOST:PORT, :PORT, [v6]:PORT or unix:///path */
+    struct strings addr; /* HOST:PORT, :PORT, [v6]:PORT or unix:///path */
     struct strings tls_addr;
     char *tls_cert, *tls_key;
     char *redis, *data, *config_file;
@@ -39,12 +39,12 @@ struct config {
     char *pid_file, *log_file;
     enum log_format log_format;
     enum log_level log_level;
-    uint32_t drain_rate;          /* WebSockets closed per second */
+    uint32_t drain_rate; /* WebSockets closed per second */
     uint32_t drain_timeout_ms;
 
     /* connections */
-    uint32_t max_conns_total;     /* --max-connections: sockets in all */
-    uint32_t max_conns_per_ip;    /* 0: no limit */
+    uint32_t max_conns_total;  /* --max-connections: sockets in all */
+    uint32_t max_conns_per_ip; /* 0: no limit */
     bool trust_proxy;
     uint32_t max_header, max_body;
     uint32_t header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
@@ -63,7 +63,7 @@ struct config {
     /* authentication */
     char *universe_auth_url, *token_auth_url;
     uint32_t auth_timeout_ms, auth_cache_ms, auth_refused_cache_ms;
-    struct rate auth_failures;    /* per IP */
+    struct rate auth_failures; /* per IP */
 
     /* mailbox */
     uint32_t job_ttl_ms, mailbox_cap;
@@ -72,7 +72,7 @@ struct config {
     uint32_t queue_max, relay_max_message, relay_handshake_ms, relay_ttl_ms;
 
     /* push: the names of the original */
-    enum sql_driver db;           /* what db_name says; SQL_NONE when it says nothing we know */
+    enum sql_driver db; /* what db_name says; SQL_NONE when it says nothing we know */
     char *db_name;
     char *dsn;
     struct strings origins;

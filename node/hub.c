@@ -22,6 +22,11 @@ struct hub *hub_create(uv_loop_t *loop, struct store *store, const struct hub_op
     return hub;
 }
 
+void hub_set_options(struct hub *hub, const struct hub_options *options)
+{
+    hub->options = *options;
+}
+
 void hub_destroy(struct hub **hub)
 {
     if (*hub == NULL)

@@ -60,6 +60,7 @@ struct hub_options {
 };
 
 struct hub *hub_create(uv_loop_t *loop, struct store *store, const struct hub_options *options);
+void hub_set_options(struct hub *hub, const struct hub_options *options); /* from now on */
 void hub_destroy(struct hub **hub); /* all listeners have left before: asserted */
 
 /* Starts at the channel's settled mark; a second listener of the same feed on this node as well.

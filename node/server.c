@@ -41,15 +41,30 @@ static void on_store_state(bool is_up, void *ctx)
         log_warn(NULL, "redis.down", "is_up=%s", "false");
 }
 
-static bool open_store(struct server *server, const char *redis_url, struct why *why)
+struct store_options server_store_options(const struct server *server)
 {
     const struct config *config = server->setup.config;
-    const struct store_options options = {
-        .url = redis_url,
+
+    return (struct store_options){
+        .url = server->setup.redis_url,
         .timeout_ms = config->redis_timeout_ms,
         .wait_ms = config->redis_wait_ms,
         .pending_max = config->redis_pending_max,
     };
+}
+
+struct hub_options server_hub_options(const struct server *server)
+{
+    return (struct hub_options){
+        .settle_ms = server->setup.config->settle_delay_ms,
+        .settle_count = SETTLE_COUNT,
+        .stall_ms = STALL_MS,
+    };
+}
+
+static bool open_store(struct server *server, struct why *why)
+{
+    const struct store_options options = server_store_options(server);
 
     server->node.store = store_open(&server->loop, &options, on_store_state, server, why);
     return server->node.store != NULL;
@@ -65,11 +80,7 @@ static void on_inbox_health(bool is_healthy, void *ctx)
 static bool create_core(struct server *server, struct why *why)
 {
     struct node *node = &server->node;
-    const struct hub_options options = {
-        .settle_ms = server->setup.config->settle_delay_ms,
-        .settle_count = SETTLE_COUNT,
-        .stall_ms = STALL_MS,
-    };
+    const struct hub_options options = server_hub_options(server);
 
     node->hub = hub_create(&server->loop, node->store, &options);
     node->auth = auth_create(&server->loop, node->store, server->setup.config, why);
@@ -149,8 +160,7 @@ struct server *server_create(const struct server_setup *setup, struct why *why)
     server->node.loop = &server->loop;
     server->node.config = setup->config;
     if (!config_has_known_driver(setup->config, why) || !make_id(&server->node, why) ||
-        !open_store(server, setup->redis_url, why) || !create_core(server, why) ||
-        !create_protocols(server, why)) {
+        !open_store(server, why) || !create_core(server, why) || !create_protocols(server, why)) {
         server_destroy(&server);
         return NULL;
     }

@@ -57,6 +57,10 @@ struct server {
 
 /* ---- server ----------------------------------------------------------------------------------- */
 
+/* As the options have it now. */
+struct store_options server_store_options(const struct server *server);
+struct hub_options server_hub_options(const struct server *server);
+
 void server_close_listeners(struct server *server);
 
 /* All connections, then the dialects, then the inbox. */

@@ -43,13 +43,24 @@ static bool reload_config(struct server *server)
     return is_good;
 }
 
+/* Whoever does not read the options each time. */
+static void configure(struct server *server)
+{
+    const struct store_options store_options = server_store_options(server);
+    const struct hub_options hub_options = server_hub_options(server);
+
+    store_set_limits(server->node.store, &store_options);
+    hub_set_options(server->node.hub, &hub_options);
+    server_configure_dialects(server);
+}
+
 void server_reload(struct server *server)
 {
     const struct config *config = server->setup.config;
     struct why why = { "" };
 
     if (reload_config(server))
-        server_configure_dialects(server);
+        configure(server);
     if (!log_open(config->log_file, config->log_format, config->log_level, &why))
         log_error(NULL, "log.reopen", "%s", why.text);
     if (server->tls != NULL && !tls_reload(server->tls, &why))

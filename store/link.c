@@ -418,6 +418,11 @@ static void on_link_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+void link_set_limit(struct link *link, uint32_t limit_ms)
+{
+    link->limit_ms = limit_ms;
+}
+
 void link_destroy(struct link **link)
 {
     if (*link == NULL)

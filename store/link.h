@@ -31,6 +31,9 @@ struct link_ops {
 struct link *link_create(uv_loop_t *loop, const char *name, const struct url *url,
                          uint32_t limit_ms, const struct link_ops *ops, void *ctx);
 
+/* From the next attempt to connect on. */
+void link_set_limit(struct link *link, uint32_t limit_ms);
+
 /* No callback runs after this; the memory goes when the loop has closed the handles. */
 void link_destroy(struct link **link);
 

@@ -278,6 +278,21 @@ static void on_minute(uv_timer_t *timer)
         store_read_clock(store);
 }
 
+static void take_limits(struct store *store, const struct store_options *options)
+{
+    store->timeout_ms = options->timeout_ms;
+    store->wait_ms = options->wait_ms;
+    store->pending_max = options->pending_max;
+}
+
+void store_set_limits(struct store *store, const struct store_options *options)
+{
+    take_limits(store, options);
+    link_set_limit(store->link, store->timeout_ms);
+    topics_set_limit(store->topics, store->timeout_ms);
+    rewatch_deadline(store);
+}
+
 struct store *store_open(uv_loop_t *loop, const struct store_options *options,
                          store_state_fn *on_state, void *ctx, struct why *why)
 {
@@ -289,9 +304,7 @@ struct store *store_open(uv_loop_t *loop, const struct store_options *options,
     store = xcalloc(1, sizeof *store);
     store->loop = loop;
     store->url = url;
-    store->timeout_ms = options->timeout_ms;
-    store->wait_ms = options->wait_ms;
-    store->pending_max = options->pending_max;
+    take_limits(store, options);
     store->on_state = on_state;
     store->ctx = ctx;
     snprintf(store->topic_prefix, sizeof store->topic_prefix, "__keyspace@%u__:", url.db);

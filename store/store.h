@@ -44,6 +44,9 @@ struct store *store_open(uv_loop_t *loop, const struct store_options *options,
  * the loop has closed the handles; run the loop until it is idle. Accepts NULL, leaves NULL. */
 void store_close(struct store **store);
 
+/* Other limits from now on, for operations that are pending, too. The URL stays. */
+void store_set_limits(struct store *store, const struct store_options *options);
+
 bool store_is_up(const struct store *store);
 
 /* Milliseconds since 1970 by Redis' clock, from an offset learnt at every connect and each

@@ -339,6 +339,11 @@ static void orphan(struct topic **by_name)
     }
 }
 
+void topics_set_limit(struct topics *topics, uint32_t limit_ms)
+{
+    link_set_limit(topics->link, limit_ms);
+}
+
 void topics_destroy(struct topics **topics)
 {
     struct topics *closing = *topics;

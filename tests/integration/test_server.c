@@ -271,6 +271,24 @@ static void sighup_reads_the_options_anew(void **state)
     world_close(&world);
 }
 
+/* The default is 5 s; the subscription's ping alone finds a Redis that hangs in 2 s. */
+static void a_reload_reaches_the_store(void **state)
+{
+    struct world world;
+
+    (void)state;
+    world_open(&world);
+    wait_ready(&world);
+    write_file("{\"redis-timeout\": \"100ms\"}");
+    assert_int_equal(raise(SIGHUP), 0);
+    wait_metric(&world, "signalbox_config_reloads_total{result=\"good\"} 1\n");
+    support_redis_pause(redis);
+    wait_metric(&world, "signalbox_redis_disconnects_total 1\n");
+    support_redis_resume(redis);
+    wait_ready(&world);
+    world_close(&world);
+}
+
 static void sighup_opens_the_log_anew(void **state)
 {
     struct world world;
@@ -439,6 +457,7 @@ int main(void)
         cmocka_unit_test(it_is_ready_only_with_redis),
         cmocka_unit_test(it_is_not_ready_while_redis_hangs),
         cmocka_unit_test(sighup_reads_the_options_anew),
+        cmocka_unit_test(a_reload_reaches_the_store),
         cmocka_unit_test(sighup_opens_the_log_anew),
         cmocka_unit_test(sigterm_drains),
         cmocka_unit_test(a_request_that_has_begun_is_finished),
