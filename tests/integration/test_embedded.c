@@ -12,7 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "embedded.h"
 
 static char folder[64], data[96];
@@ -53,42 +52,38 @@ static struct embedded *open_it(void)
     return embedded;
 }
 
-static bool is_gone(pid_t pid)
+static bool is_gone(void *pid)
 {
-    return kill(pid, 0) != 0 && errno == ESRCH;
+    return kill(*(pid_t *)pid, 0) != 0 && errno == ESRCH;
 }
 
-static void wait_until_gone(pid_t pid)
+static bool was_started(void *embedded)
 {
-    int64_t end = clock_ms() + SUPPORT_WAIT_MS;
-
-    while (!is_gone(pid)) {
-        if (clock_ms() > end)
-            fail_msg("process %d lives on", (int)pid);
-        usleep(5000);
-    }
+    return embedded_check(embedded);
 }
 
 static void check_until_started(struct embedded *embedded)
 {
-    int64_t end = clock_ms() + SUPPORT_WAIT_MS;
+    support_wait_outside(was_started, embedded, SUPPORT_WAIT_MS, "that it is started again");
+}
 
-    while (!embedded_check(embedded)) {
-        if (clock_ms() > end)
-            fail_msg("it was not started again");
-        usleep(5000);
-    }
+struct question {
+    const struct embedded *embedded;
+    const char *command, *want;
+};
+
+static bool is_answered(void *ctx)
+{
+    const struct question *question = ctx;
+
+    return strcmp(ask(question->embedded, question->command), question->want) == 0;
 }
 
 static void wait_until(const struct embedded *embedded, const char *command, const char *want)
 {
-    int64_t end = clock_ms() + SUPPORT_WAIT_MS;
+    struct question question = { embedded, command, want };
 
-    while (strcmp(ask(embedded, command), want) != 0) {
-        if (clock_ms() > end)
-            fail_msg("%s: %s", command, ask(embedded, command));
-        usleep(5000);
-    }
+    support_wait_outside(is_answered, &question, SUPPORT_WAIT_MS, command);
 }
 
 static void it_starts_and_ends_with_us(void **state)
@@ -110,7 +105,7 @@ static void it_starts_and_ends_with_us(void **state)
     pid = redis_pid(embedded);
     embedded_close(&embedded);
     assert_null(embedded);
-    assert_true(is_gone(pid));
+    assert_true(is_gone(&pid));
     embedded_close(&embedded);
 }
 
@@ -160,7 +155,7 @@ static void a_second_one_attaches_and_takes_over(void **state)
     assert_false(embedded_check(second));
     wait_until(second, "set shared yes", "OK");
     embedded_close(&first);
-    assert_true(is_gone(pid));
+    assert_true(is_gone(&pid));
     check_until_started(second);
     assert_true(embedded_is_ours(second));
     wait_until(second, "get shared", "yes");
@@ -203,7 +198,7 @@ static void it_dies_with_a_killed_node(void **state)
     kill(node, SIGKILL);
     waitpid(node, NULL, 0);
     embedded = open_it();
-    wait_until_gone(redis);
+    support_wait_outside(is_gone, &redis, SUPPORT_WAIT_MS, "the end of redis-server");
     while (!embedded_is_ours(embedded))
         check_until_started(embedded);
     wait_until(embedded, "get before-the-kill", "yes");

@@ -20,8 +20,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
-
 enum { ARGS_MAX = 32 };
 
 static char binary[4096], folder[64], data[80], log_path[80], pid_path[80], address[32], port[8];
@@ -63,31 +61,25 @@ static const char *slurp(const char *path)
     return text;
 }
 
-typedef bool claim_fn(const void *ctx);
-
-static void wait_for(claim_fn *is_so, const void *ctx, const char *what)
+static void wait_for(support_done_fn *is_so, void *ctx, const char *what)
 {
-    int64_t end = clock_ms() + 2 * SUPPORT_WAIT_MS;
+    support_wait_outside(is_so, ctx, 2 * SUPPORT_WAIT_MS, what);
+}
 
-    while (!is_so(ctx)) {
-        if (clock_ms() > end)
-            fail_msg("waited in vain: %s\n%s", what, slurp(log_path));
-        usleep(5000);
-    }
+static bool has_ended(void *pid)
+{
+    siginfo_t info = { 0 };
+
+    return waitid(P_PID, (id_t) * (pid_t *)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid != 0;
 }
 
 static int exit_code(pid_t pid)
 {
-    int64_t end = clock_ms() + 2 * SUPPORT_WAIT_MS;
     int status;
 
-    while (waitpid(pid, &status, WNOHANG) == 0) {
-        if (clock_ms() > end) {
-            kill(pid, SIGKILL);
-            fail_msg("process %d does not end\n%s", (int)pid, slurp(log_path));
-        }
-        usleep(5000);
-    }
+    wait_for(has_ended, &pid, "the process' end");
+    waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
 }
 
@@ -99,17 +91,22 @@ static void expect_exit(pid_t pid, int want)
         fail_msg("exit code %d, not %d\n%s", code, want, slurp(log_path));
 }
 
-static bool is_gone(const void *pid)
+static bool is_gone(void *pid)
 {
-    return kill(*(const pid_t *)pid, 0) != 0 && errno == ESRCH;
+    return kill(*(pid_t *)pid, 0) != 0 && errno == ESRCH;
 }
 
-static bool is_logged(const void *text)
+static bool has_logged(const char *text)
 {
     return strstr(slurp(log_path), text) != NULL;
 }
 
-static bool has_pid_file(const void *ctx)
+static bool is_logged(void *text)
+{
+    return has_logged(text);
+}
+
+static bool has_pid_file(void *ctx)
 {
     (void)ctx;
     return atoi(slurp(pid_path)) > 0;
@@ -149,7 +146,7 @@ static const char *get(const char *target)
     return text;
 }
 
-static bool is_ready(const void *ctx)
+static bool is_ready(void *ctx)
 {
     (void)ctx;
     return strncmp(get("/readyz"), "HTTP/1.1 200 ", 13) == 0;
@@ -230,20 +227,16 @@ static void two_signals_at_once_are_one(void **state)
     expect_exit(pid, 0);
 }
 
-static bool is_draining(const void *ctx)
+static bool is_draining(void *ctx)
 {
     (void)ctx;
     return dial() < 0;
 }
 
-/* Tells it, again and again; leaves its end to be waited for. */
-static bool has_ended_when_told(const void *pid)
+static bool has_ended_when_told(void *pid)
 {
-    siginfo_t info = { 0 };
-
-    kill(*(const pid_t *)pid, SIGTERM);
-    return waitid(P_PID, (id_t) * (const pid_t *)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-           info.si_pid != 0;
+    kill(*(pid_t *)pid, SIGTERM);
+    return has_ended(pid);
 }
 
 /* A request that never comes to its end holds the drain up. */
@@ -311,7 +304,7 @@ static void a_living_pid_file_is_refused(void **state)
     (void)state;
     wait_for(is_ready, NULL, "ready");
     expect_exit(start(args), 1);
-    assert_true(is_logged("which is running"));
+    assert_true(has_logged("which is running"));
     assert_int_equal(atoi(slurp(pid_path)), pid);
     kill(pid, SIGTERM);
     expect_exit(pid, 0);
@@ -343,13 +336,13 @@ static void a_daemon_that_cannot_start_says_so(void **state)
 
     (void)state;
     expect_exit(start(args), 1);
-    assert_true(is_logged("/nowhere/at/all"));
+    assert_true(has_logged("/nowhere/at/all"));
 }
 
 /* ---- workers ---------------------------------------------------------------------------------- */
 
 /* Is a worker's node id another than this one? Connections are spread by the kernel. */
-static bool answers_another(const void *id)
+static bool answers_another(void *id)
 {
     const char *at = strstr(get("/metrics"), "node=\"");
 
@@ -388,7 +381,7 @@ static void workers_end_when_the_first_ones_cannot_start(void **state)
 
     (void)state;
     expect_exit(start(args), 1);
-    assert_true(is_logged("nowhere.invalid"));
+    assert_true(has_logged("nowhere.invalid"));
 }
 
 static void workers_die_with_their_parent(void **state)

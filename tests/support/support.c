@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 
 struct pause {
@@ -35,6 +37,18 @@ void support_wait(uv_loop_t *loop, support_done_fn *is_done, void *ctx, uint32_t
         if (clock_ms() > end)
             fail_msg("waited %u ms in vain: %s", deadline_ms, what);
         turn(loop);
+    }
+}
+
+void support_wait_outside(support_done_fn *is_done, void *ctx, uint32_t deadline_ms,
+                          const char *what)
+{
+    int64_t end = clock_ms() + deadline_ms;
+
+    while (!is_done(ctx)) {
+        if (clock_ms() > end)
+            fail_msg("waited %u ms in vain: %s", deadline_ms, what);
+        usleep(5000);
     }
 }
 

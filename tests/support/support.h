@@ -17,6 +17,10 @@ void support_wait(uv_loop_t *loop, support_done_fn *is_done, void *ctx, uint32_t
                   const char *what);
 #define SUPPORT_WAIT_MS 10000
 
+/* The same without a loop: for what other processes do. */
+void support_wait_outside(support_done_fn *is_done, void *ctx, uint32_t deadline_ms,
+                          const char *what);
+
 /* Runs the loop until nothing is left in it, closes it, and fails when that takes over 10 s. */
 void support_loop_close(uv_loop_t *loop);
 
