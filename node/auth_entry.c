@@ -227,20 +227,25 @@ void holds_end(struct list *holds)
     }
 }
 
+void entry_let_go(struct auth_entry *entry, const char *reason, struct list *holds_out)
+{
+    log_info(NULL, "auth.ended", "kind=%s fingerprint=%s reason=%s held=%d",
+             credential_kind_name((enum credential_kind)entry->record.kind),
+             entry->identity->fingerprint, reason, !list_is_empty(&entry->holds));
+    entry->auth->stats.revocations++;
+    entry->verdict = VERDICT_NONE;
+    entry->trusted_until_ms = 0;
+    list_splice(holds_out, &entry->holds);
+    identity_unref(&entry->identity);
+}
+
 void entry_end(struct auth_entry *entry, const char *reason)
 {
     struct list holds;
 
     list_init(&holds);
-    list_splice(&holds, &entry->holds);
-    log_info(NULL, "auth.ended", "kind=%s fingerprint=%s reason=%s held=%d",
-             credential_kind_name((enum credential_kind)entry->record.kind),
-             entry->identity->fingerprint, reason, !list_is_empty(&holds));
-    entry->auth->stats.revocations++;
+    entry_let_go(entry, reason, &holds);
     watch_stop(entry);
-    identity_unref(&entry->identity);
-    entry->verdict = VERDICT_NONE;
-    entry->trusted_until_ms = 0;
     if (list_is_empty(&entry->checks)) {
         entry_free(entry);
     } else {

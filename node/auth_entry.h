@@ -136,6 +136,9 @@ void entries_on_due(uv_timer_t *timer);
  * afterwards. */
 void entry_end(struct auth_entry *entry, const char *reason);
 
+/* The identity is no longer accepted; those who hold it are moved to `holds_out`. */
+void entry_let_go(struct auth_entry *entry, const char *reason, struct list *holds_out);
+
 /* Runs on_end of each; the list is empty afterwards. */
 void holds_end(struct list *holds);
 

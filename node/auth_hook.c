@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libcurl's multi-socket interface on our loop: curl says which sockets and which timer it needs,
- * the loop tells curl what happened, and finished transfers are collected after every such call.
- * Connections are kept alive by the multi handle.
+ * A request runs at once where there is room, else it waits in line.
  *
  *     running ≤ HOOK_CONCURRENT_MAX, waiting ≤ HOOK_WAITING_MAX, waiting > 0 only while running is full
  *
@@ -12,7 +10,6 @@
 #include "auth_hook.h"
 
 #include <assert.h>
-#include <curl/curl.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +19,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "curl_loop.h"
 #include "json.h"
 
 /* Room for the longest secret and subject with every byte escaped. Taken in one piece, because
@@ -29,10 +27,8 @@
 enum { BODY_SIZE = 4096 };
 
 struct hook {
-    uv_loop_t *loop;
     const struct config *config;
-    CURLM *multi;
-    uv_timer_t timer;
+    struct curl_loop *curl;
     struct curl_slist *headers;
     struct list running, waiting; /* of hook_request */
     size_t running_count, waiting_count;
@@ -49,14 +45,6 @@ struct hook_request {
     CURL *easy; /* while it runs */
 };
 
-struct hook_socket {
-    uv_poll_t poll;
-    struct hook *hook;
-    curl_socket_t fd;
-};
-
-static void collect(struct hook *hook);
-
 static const char *url_for(const struct hook *hook, enum credential_kind kind)
 {
     switch (kind) {
@@ -68,89 +56,6 @@ static const char *url_for(const struct hook *hook, enum credential_kind kind)
     default:
         return NULL;
     }
-}
-
-/* ---- what curl wants of the loop ------------------------------------------------------------- */
-
-static void on_socket_ready(uv_poll_t *poll, int status, int events)
-{
-    struct hook_socket *socket = poll->data;
-    struct hook *hook = socket->hook;
-    int flags = 0, running;
-
-    if (status < 0)
-        flags = CURL_CSELECT_ERR;
-    if (events & UV_READABLE)
-        flags |= CURL_CSELECT_IN;
-    if (events & UV_WRITABLE)
-        flags |= CURL_CSELECT_OUT;
-    curl_multi_socket_action(hook->multi, socket->fd, flags, &running);
-    collect(hook);
-}
-
-static void on_socket_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static struct hook_socket *socket_create(struct hook *hook, curl_socket_t fd)
-{
-    struct hook_socket *socket = xcalloc(1, sizeof *socket);
-
-    socket->hook = hook;
-    socket->fd = fd;
-    socket->poll.data = socket;
-    if (uv_poll_init_socket(hook->loop, &socket->poll, fd) != 0) {
-        free(socket); /* curl gives this transfer up when its time is over */
-        return NULL;
-    }
-    curl_multi_assign(hook->multi, fd, socket);
-    return socket;
-}
-
-static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned)
-{
-    struct hook *hook = ctx;
-    struct hook_socket *socket = assigned;
-    int events = 0;
-
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        if (socket != NULL) {
-            curl_multi_assign(hook->multi, fd, NULL);
-            uv_close((uv_handle_t *)&socket->poll, on_socket_closed);
-        }
-        return 0;
-    }
-    if (socket == NULL && (socket = socket_create(hook, fd)) == NULL)
-        return 0;
-    if (what & CURL_POLL_IN)
-        events |= UV_READABLE;
-    if (what & CURL_POLL_OUT)
-        events |= UV_WRITABLE;
-    uv_poll_start(&socket->poll, events, on_socket_ready);
-    return 0;
-}
-
-static void on_time_over(uv_timer_t *timer)
-{
-    struct hook *hook = timer->data;
-    int running;
-
-    curl_multi_socket_action(hook->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(hook);
-}
-
-static int on_timer_wanted(CURLM *multi, long timeout_ms, void *ctx)
-{
-    struct hook *hook = ctx;
-
-    (void)multi;
-    if (timeout_ms < 0)
-        uv_timer_stop(&hook->timer);
-    else
-        uv_timer_start(&hook->timer, on_time_over, (uint64_t)timeout_ms, 0);
-    return 0;
 }
 
 /* ---- one request ------------------------------------------------------------------------------ */
@@ -193,10 +98,8 @@ static struct hook_request *request_create(struct hook *hook,
 
 static void request_free(struct hook_request *request)
 {
-    if (request->easy != NULL) {
-        curl_multi_remove_handle(request->hook->multi, request->easy);
+    if (request->easy != NULL)
         curl_easy_cleanup(request->easy);
-    }
     list_remove(&request->node);
     OPENSSL_cleanse(request->body.data, request->body.size);
     buf_fini(&request->body);
@@ -232,12 +135,8 @@ static bool request_start(struct hook_request *request)
 
     if (left_ms <= 0 || (request->easy = curl_easy_init()) == NULL)
         return false;
-    if (!request_configure(request, left_ms) ||
-        curl_multi_add_handle(hook->multi, request->easy) != CURLM_OK) {
-        curl_easy_cleanup(request->easy);
-        request->easy = NULL;
+    if (!request_configure(request, left_ms) || !curl_loop_add(hook->curl, request->easy))
         return false;
-    }
     list_append(&hook->running, &request->node);
     hook->running_count++;
     return true;
@@ -343,22 +242,16 @@ static void start_waiting(struct hook *hook)
     }
 }
 
-static void collect(struct hook *hook)
+static void on_transferred(CURL *easy, CURLcode code, void *ctx)
 {
+    struct hook *hook = ctx;
     struct hook_request *request;
-    CURLMsg *message;
-    int left;
 
-    while ((message = curl_multi_info_read(hook->multi, &left)) != NULL) {
-        CURLcode code = message->data.result;
-
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&request);
-        hook->running_count--;
-        answer(request, code);
-        request_free(request);
-    }
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&request);
+    list_remove(&request->node);
+    hook->running_count--;
+    answer(request, code);
+    request_free(request);
     start_waiting(hook);
 }
 
@@ -398,38 +291,26 @@ struct hook *hook_create(uv_loop_t *loop, const struct config *config)
 {
     struct hook *hook = xcalloc(1, sizeof *hook);
 
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-    hook->loop = loop;
     hook->config = config;
     list_init(&hook->running);
     list_init(&hook->waiting);
-    uv_timer_init(loop, &hook->timer);
-    hook->timer.data = hook;
     hook->headers = curl_slist_append(NULL, "Content-Type: application/json");
     hook->headers = curl_slist_append(hook->headers, "Accept: application/json");
     hook->headers = curl_slist_append(hook->headers, "User-Agent: signalbox/" SIGNALBOX_VERSION);
     hook->headers = curl_slist_append(hook->headers, "Expect:");
-    hook->multi = curl_multi_init();
-    assert(hook->multi != NULL && hook->headers != NULL);
-    curl_multi_setopt(hook->multi, CURLMOPT_SOCKETFUNCTION, on_socket_wanted);
-    curl_multi_setopt(hook->multi, CURLMOPT_SOCKETDATA, hook);
-    curl_multi_setopt(hook->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
-    curl_multi_setopt(hook->multi, CURLMOPT_TIMERDATA, hook);
-    curl_multi_setopt(hook->multi, CURLMOPT_MAXCONNECTS, (long)HOOK_CONCURRENT_MAX);
+    assert(hook->headers != NULL);
+    hook->curl = curl_loop_create(loop, HOOK_CONCURRENT_MAX, on_transferred, hook);
     return hook;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static void free_all(struct list *requests)
+static void free_all(struct list *requests, struct curl_loop *curl)
 {
     while (!list_is_empty(requests)) {
         struct hook_request *request = LIST_ENTRY(requests->next, struct hook_request, node);
 
         source_forget(&request->call);
+        if (request->easy != NULL)
+            curl_loop_remove(curl, request->easy);
         request_free(request);
     }
 }
@@ -441,10 +322,9 @@ void hook_destroy(struct hook **hook)
     if (mine == NULL)
         return;
     *hook = NULL;
-    free_all(&mine->running);
-    free_all(&mine->waiting);
-    curl_multi_cleanup(mine->multi);
+    free_all(&mine->running, mine->curl);
+    free_all(&mine->waiting, mine->curl);
+    curl_loop_destroy(&mine->curl);
     curl_slist_free_all(mine->headers);
-    curl_global_cleanup();
-    uv_close((uv_handle_t *)&mine->timer, on_timer_closed);
+    free(mine);
 }

@@ -112,14 +112,14 @@ static void conclude(struct auth_entry *entry, enum auth_answer answer)
 {
     struct news news = { .auth = entry->auth, .answer = answer, .record = entry->record };
 
-    if (answer == AUTH_OK)
-        news.identity = identity_ref(entry->identity);
     snprintf(news.subject, sizeof news.subject, "%s", entry->subject != NULL ? entry->subject : "");
     list_init(&news.checks);
     list_splice(&news.checks, &entry->checks);
     entry->is_looking = false;
     leave_lane(entry);
     entry_schedule(entry);
+    if (answer == AUTH_OK)
+        news.identity = identity_ref(entry->identity);
     tell(&news);
 }
 
@@ -152,14 +152,8 @@ static void set_times(struct auth_entry *entry)
 /* Those who hold it are told on the timer's turn. */
 static void end_identity(struct auth_entry *entry, const char *reason)
 {
-    if (entry->identity == NULL)
-        return;
-    log_info(NULL, "auth.ended", "kind=%s fingerprint=%s reason=%s held=%d",
-             credential_kind_name(kind_of(entry)), entry->identity->fingerprint, reason,
-             !list_is_empty(&entry->holds));
-    entry->auth->stats.revocations++;
-    list_splice(&entry->auth->ended, &entry->holds);
-    identity_unref(&entry->identity);
+    if (entry->identity != NULL)
+        entry_let_go(entry, reason, &entry->auth->ended);
 }
 
 static void settle_refused(struct auth_entry *entry)

@@ -12,7 +12,7 @@
  * One database, as auth_sql.c sees it. Everything but `check` blocks and runs on a thread of the
  * pool, one thread per connection at a time.
  */
-enum { SQL_TEXT_MAX = 256, SQL_ERROR_MAX = 256 };
+enum { SQL_TEXT_MAX = 256, SQL_ERROR_MAX = 256, SQL_PATH_MAX = 4096 };
 
 /* A row of ws_token. Texts are NUL-terminated; what does not fit into SQL_TEXT_MAX is no row of ours. */
 struct sql_row {
@@ -35,7 +35,7 @@ struct sql_driver_ops {
 extern const struct sql_driver_ops sql_sqlite, sql_mysql;
 
 /* The name go-sqlite3 opens: the path, or the whole "file:" URI. False when there is none. */
-bool sqlite_dsn_parse(const char *dsn, char name_out[SQL_TEXT_MAX], struct why *why);
+bool sqlite_dsn_parse(const char *dsn, char name_out[SQL_PATH_MAX], struct why *why);
 
 /*
  * [user[:password]@][protocol[(address)]]/database[?name=value&…], as go-sql-driver/mysql has it: the

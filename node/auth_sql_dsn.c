@@ -10,16 +10,16 @@
 
 #include "auth_sql_driver.h"
 
-bool sqlite_dsn_parse(const char *dsn, char name_out[SQL_TEXT_MAX], struct why *why)
+bool sqlite_dsn_parse(const char *dsn, char name_out[SQL_PATH_MAX], struct why *why)
 {
     bool is_uri = strncmp(dsn, "file:", 5) == 0;
     size_t len = is_uri ? strlen(dsn) : strcspn(dsn, "?");
 
     if (len == 0 || (is_uri && (dsn[5] == '\0' || dsn[5] == '?')))
         return why_set(why, "it names no file");
-    if (len >= SQL_TEXT_MAX)
-        return why_set(why, "it is longer than %d bytes", SQL_TEXT_MAX - 1);
-    snprintf(name_out, SQL_TEXT_MAX, "%.*s", (int)len, dsn);
+    if (len >= SQL_PATH_MAX)
+        return why_set(why, "it is longer than %d bytes", SQL_PATH_MAX - 1);
+    snprintf(name_out, SQL_PATH_MAX, "%.*s", (int)len, dsn);
     return true;
 }
 

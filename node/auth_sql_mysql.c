@@ -53,19 +53,30 @@ static void configure(MYSQL *link, const struct mysql_dsn *dsn, uint32_t timeout
     mysql_options(link, MYSQL_SET_CHARSET_NAME, "utf8mb4");
     mysql_options(link, MYSQL_INIT_COMMAND, "SET time_zone = '+00:00'");
     if (dsn->tls != MYSQL_TLS_OFF) {
+        mysql_ssl_set(link, NULL, NULL, NULL, NULL, NULL); /* where the server has it */
         mysql_options(link, MYSQL_OPT_SSL_ENFORCE, &is_enforced);
         mysql_options(link, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &is_verified);
     }
 }
 
-static bool open_link(struct mysql *mysql, const struct mysql_dsn *dsn, uint32_t timeout_ms)
+static bool open_link(struct mysql *mysql, const struct mysql_dsn *dsn, uint32_t timeout_ms,
+                      char error[SQL_ERROR_MAX])
 {
     const char *host = dsn->host[0] != '\0' ? dsn->host : NULL;
     const char *socket = dsn->socket[0] != '\0' ? dsn->socket : NULL;
 
     configure(mysql->link, dsn, timeout_ms);
-    return mysql_real_connect(mysql->link, host, dsn->user, dsn->password, dsn->database, dsn->port,
-                              socket, 0) != NULL;
+    if (mysql_real_connect(mysql->link, host, dsn->user, dsn->password, dsn->database, dsn->port,
+                           socket, 0) == NULL) {
+        snprintf(error, SQL_ERROR_MAX, "%s", mysql_error(mysql->link));
+        return false;
+    }
+    /* The library goes on in the clear when the server has no TLS, even where it is enforced. */
+    if (dsn->tls >= MYSQL_TLS_UNVERIFIED && mysql_get_ssl_cipher(mysql->link) == NULL) {
+        snprintf(error, SQL_ERROR_MAX, "the server has no TLS");
+        return false;
+    }
+    return true;
 }
 
 static bool prepare(struct mysql *mysql, char error[SQL_ERROR_MAX])
@@ -85,12 +96,9 @@ static void *connect_to(const char *dsn, uint32_t timeout_ms, char error[SQL_ERR
 
     snprintf(error, SQL_ERROR_MAX, "no connection");
     mysql->link = mysql_init(NULL);
-    if (mysql->link != NULL && mysql_dsn_parse(dsn, &parsed, NULL)) {
-        if (!open_link(mysql, &parsed, timeout_ms))
-            snprintf(error, SQL_ERROR_MAX, "%s", mysql_error(mysql->link));
-        else if (prepare(mysql, error))
-            return mysql;
-    }
+    if (mysql->link != NULL && mysql_dsn_parse(dsn, &parsed, NULL) &&
+        open_link(mysql, &parsed, timeout_ms, error) && prepare(mysql, error))
+        return mysql;
     disconnect(mysql);
     return NULL;
 }

@@ -21,7 +21,7 @@ static const char select_text[] = "SELECT player_id, subject_id, is_server, expi
 
 static bool check(const char *dsn, struct why *why)
 {
-    char name[SQL_TEXT_MAX];
+    char name[SQL_PATH_MAX];
 
     return sqlite_dsn_parse(dsn, name, why);
 }
@@ -40,7 +40,7 @@ static void disconnect(void *connection)
 static void *connect_to(const char *dsn, uint32_t timeout_ms, char error[SQL_ERROR_MAX])
 {
     struct sqlite *sqlite = xcalloc(1, sizeof *sqlite);
-    char name[SQL_TEXT_MAX];
+    char name[SQL_PATH_MAX];
     bool is_named = sqlite_dsn_parse(dsn, name, NULL);
 
     if (is_named &&

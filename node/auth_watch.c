@@ -72,7 +72,7 @@ static void take_over(struct auth_entry *entry)
     if (other == NULL)
         return;
     list_splice(&entry->auth->ended, &other->holds);
-    entry_end(other, "reassigned");
+    entry_end(other, "reassigned"); /* nobody holds it any more: calls nobody */
 }
 
 void watch_update(struct auth_entry *entry)

@@ -225,6 +225,33 @@ static void test_wrong_password(void **state)
     assert_false(sql_is_reached(sql));
 }
 
+/* This server has no TLS. */
+static void test_tls_is_not_to_be_had(void **state)
+{
+    static const struct {
+        const char *tls;
+        enum source_answer want;
+    } rows[] = {
+        { "false", SOURCE_ACCEPTS },
+        { "preferred", SOURCE_ACCEPTS },
+        { "skip-verify", SOURCE_SILENT },
+        { "true", SOURCE_SILENT },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        enum source_answer got;
+
+        snprintf(dsn, sizeof dsn, "site:p@ss:w/rd@unix(%s/sql.sock)/game?tls=%s", folder,
+                 rows[i].tls);
+        open_sql();
+        got = ask("player").answer;
+        if (got != rows[i].want)
+            fail_msg("tls=%s: got %d, want %d", rows[i].tls, got, rows[i].want);
+        sql_destroy(&sql);
+    }
+}
+
 static void test_server_is_killed(void **state)
 {
     (void)state;
@@ -257,8 +284,13 @@ static void test_server_hangs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_cases),          TEST(test_subject_is_too_long), TEST(test_connections_are_ended),
-        TEST(test_wrong_password), TEST(test_server_is_killed),    TEST(test_server_hangs),
+        TEST(test_cases),
+        TEST(test_subject_is_too_long),
+        TEST(test_connections_are_ended),
+        TEST(test_wrong_password),
+        TEST(test_tls_is_not_to_be_had),
+        TEST(test_server_is_killed),
+        TEST(test_server_hangs),
     };
     return cmocka_run_group_tests(tests, start_server, stop_server);
 }

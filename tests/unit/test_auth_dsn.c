@@ -151,14 +151,14 @@ static const struct {
     { "parameters alone", "?mode=ro", NULL },
     { "a URI of nothing", "file:", NULL },
     { "a URI of parameters", "file:?mode=ro", NULL },
-    { "a long path", LONG_256, NULL },
+    { "a path as long as few", LONG_256, LONG_256 },
 };
 
 static void test_sqlite(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        char name[SQL_TEXT_MAX] = "";
+        char name[SQL_PATH_MAX] = "";
         struct why why = { "" };
         bool is_good = sqlite_dsn_parse(files[i].dsn, name, &why);
 
