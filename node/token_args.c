@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
+#include "token_secret.h"
 
 #define IN(command) (1u << (command))
 
@@ -46,18 +46,6 @@ static bool read_universe(struct token_args *args, const char *text)
 {
     args->universe = text;
     return key_id_is_valid(slice_of(text));
-}
-
-bool token_secret_is_valid(struct slice secret)
-{
-    if (secret.len < 1 || secret.len > CREDENTIAL_SECRET_MAX || secret.data[0] == ' ' ||
-        secret.data[secret.len - 1] == ' ')
-        return false;
-    for (size_t i = 0; i < secret.len; i++) {
-        if (secret.data[i] < ' ' || secret.data[i] > '~')
-            return false;
-    }
-    return true;
 }
 
 static bool read_secret(struct token_args *args, const char *text)

@@ -29,7 +29,4 @@ bool token_args_parse(int argc, char *const argv[], struct token_args *args_out,
                       struct buf *complaints) MUST_CHECK;
 void token_args_fini(struct token_args *args);
 
-/* 1..512 printable ASCII characters without a blank at either end: what fits into any header. */
-bool token_secret_is_valid(struct slice secret);
-
 #endif

@@ -5,30 +5,24 @@
  */
 #include "token_cli.h"
 
-#include <assert.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
-#include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "config.h"
 #include "embedded.h"
-#include "json.h"
 #include "token_args.h"
+#include "token_print.h"
+#include "token_secret.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 enum {
     DEADLINE_MS = 10000,
-    SECRET_BYTES = 32, /* made ones: 256 bits */
     COMPLAINTS_MAX = 65536,
-    LINE_MAX_BYTES = 4096,
 };
 
 static const char usage[] =
@@ -57,8 +51,9 @@ struct run {
     struct store_op *slot;
     char secret[CREDENTIAL_SECRET_MAX + 1];
     struct credential credential;
+    struct token_printer printer;
     int listing; /* the kind that is being listed */
-    bool has_started, has_printed;
+    bool has_started;
     int code; /* -1: not over yet */
 };
 
@@ -81,7 +76,7 @@ static const char *explain(enum result result)
     case RESULT_CONFLICT:
         return "this secret is already known for another subject or realm";
     case RESULT_UNAVAILABLE:
-        return "Redis is out of reach; nothing was changed";
+        return "Redis is out of reach. Repeating it is safe";
     case RESULT_UNCERTAIN:
         return "Redis gave no answer: it may have happened. Repeating it is safe";
     default:
@@ -106,52 +101,11 @@ static void on_deadline(uv_timer_t *timer)
 
 /* ---- add --------------------------------------------------------------------------------------------- */
 
-/* Base64 for URLs, without padding (RFC 4648, section 5). */
-static bool make_secret(char out[CREDENTIAL_SECRET_MAX + 1])
-{
-    unsigned char bytes[SECRET_BYTES];
-    bool is_made = RAND_bytes(bytes, sizeof bytes) == 1;
-
-    if (!is_made)
-        return false;
-    EVP_EncodeBlock((unsigned char *)out, bytes, sizeof bytes);
-    OPENSSL_cleanse(bytes, sizeof bytes);
-    for (char *c = out; *c != '\0'; c++) {
-        if (*c == '+')
-            *c = '-';
-        else if (*c == '/')
-            *c = '_';
-        else if (*c == '=')
-            *c = '\0';
-    }
-    return true;
-}
-
-/* All of standard input, less one line feed at its end. */
-static bool read_secret(char out[CREDENTIAL_SECRET_MAX + 1])
-{
-    char text[CREDENTIAL_SECRET_MAX + 3];
-    size_t len = fread(text, 1, sizeof text, stdin);
-    bool is_good;
-
-    if (len > 0 && text[len - 1] == '\n')
-        len--;
-    if (len > 0 && text[len - 1] == '\r')
-        len--;
-    is_good = token_secret_is_valid((struct slice){ text, len });
-    if (is_good) {
-        memcpy(out, text, len);
-        out[len] = '\0';
-    }
-    OPENSSL_cleanse(text, sizeof text);
-    return is_good;
-}
-
 /* EXIT_GOOD when there is a secret. */
 static int choose_secret(struct run *run)
 {
     if (run->args.secret == NULL) {
-        if (make_secret(run->secret))
+        if (token_secret_make(run->secret))
             return EXIT_GOOD;
         fprintf(stderr, "signalbox token: the system gave no random bytes\n");
         return EXIT_FAILED;
@@ -160,19 +114,11 @@ static int choose_secret(struct run *run)
         snprintf(run->secret, sizeof run->secret, "%s", run->args.secret);
         return EXIT_GOOD;
     }
-    if (read_secret(run->secret))
+    if (token_secret_read(stdin, run->secret))
         return EXIT_GOOD;
     fprintf(stderr, "signalbox token: the secret on standard input must be 1 to 512 printable "
                     "ASCII characters without a blank at either end\n");
     return EXIT_USAGE;
-}
-
-static void format_expiry(int64_t expires_ms, char out[CLOCK_RFC3339_SIZE])
-{
-    if (expires_ms != 0)
-        clock_format(expires_ms, out);
-    else
-        snprintf(out, CLOCK_RFC3339_SIZE, "never");
 }
 
 static void on_added(enum result result, void *ctx)
@@ -190,7 +136,7 @@ static void on_added(enum result result, void *ctx)
         return;
     }
     credential_fingerprint(&run->credential.digest, fingerprint);
-    format_expiry(run->credential.expires_ms, expiry);
+    token_format_expiry(run->credential.expires_ms, expiry);
     fprintf(stderr, "added: kind=%s subject=%s realm=%s fingerprint=%s expires=%s\n",
             credential_kind_name(run->args.kind), run->args.subject, run->args.realm, fingerprint,
             expiry);
@@ -212,70 +158,6 @@ static void start_add(struct run *run)
 
 /* ---- list -------------------------------------------------------------------------------------------- */
 
-static void add_member(struct buf *line, const char *name, struct slice value)
-{
-    buf_printf(line, "\"%s\":", name);
-    json_quote(line, value);
-    buf_add_byte(line, ',');
-}
-
-static void print_json(struct run *run, const struct credential *credential,
-                       const char *fingerprint, const char *expiry)
-{
-    struct buf line;
-
-    buf_init(&line, LINE_MAX_BYTES);
-    buf_add_text(&line, run->has_printed ? ",\n {" : "[\n {");
-    add_member(&line, "kind", slice_of(credential_kind_name(credential->kind)));
-    add_member(&line, "subject", credential->subject);
-    add_member(&line, "realm", credential->realm);
-    if (credential->universe.data != NULL)
-        add_member(&line, "universe", credential->universe);
-    add_member(&line, "fingerprint", slice_of(fingerprint));
-    buf_add_text(&line, "\"expires\":");
-    if (credential->expires_ms != 0)
-        json_quote(&line, slice_of(expiry));
-    else
-        buf_add_text(&line, "null");
-    buf_add_byte(&line, '}');
-    assert(!line.has_overflowed);
-    fwrite(line.data, 1, line.len, stdout);
-    buf_fini(&line);
-}
-
-static void print_row(struct run *run, const struct credential *credential, const char *fingerprint,
-                      const char *expiry)
-{
-    if (!run->has_printed)
-        printf("%-9s %-24s %-16s %-11s %s\n", "KIND", "SUBJECT", "REALM", "FINGERPRINT", "EXPIRES");
-    printf("%-9s %-24.*s %-16.*s %-11s %s%s%.*s\n", credential_kind_name(credential->kind),
-           (int)credential->subject.len, credential->subject.data, (int)credential->realm.len,
-           credential->realm.data, fingerprint, expiry,
-           credential->universe.data != NULL ? "  universe=" : "", (int)credential->universe.len,
-           credential->universe.data != NULL ? credential->universe.data : "");
-}
-
-static void print_all(struct run *run, const struct credential *credentials, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char expiry[CLOCK_RFC3339_SIZE], fingerprint[CREDENTIAL_FINGERPRINT_SIZE];
-
-        credential_fingerprint(&credentials[i].digest, fingerprint);
-        format_expiry(credentials[i].expires_ms, expiry);
-        (run->args.is_json ? print_json : print_row)(run, &credentials[i], fingerprint, expiry);
-        run->has_printed = true;
-    }
-}
-
-static void end_list(struct run *run)
-{
-    if (run->args.is_json)
-        fputs(run->has_printed ? "\n]\n" : "[]\n", stdout);
-    else if (!run->has_printed)
-        fputs("there are none\n", stderr);
-    finish(run, fflush(stdout) == 0 ? EXIT_GOOD : EXIT_FAILED);
-}
-
 static void on_listed(enum result result, const struct credential *credentials, size_t count,
                       void *ctx)
 {
@@ -285,16 +167,20 @@ static void on_listed(enum result result, const struct credential *credentials, 
         fail(run, result);
         return;
     }
-    print_all(run, credentials, count);
+    for (size_t i = 0; i < count; i++)
+        token_print(&run->printer, &credentials[i]);
     run->listing++;
-    if (run->args.has_kind || run->listing == CREDENTIAL_KINDS)
-        end_list(run);
-    else
+    if (!run->args.has_kind && run->listing < CREDENTIAL_KINDS) {
         credential_list(run->store, (enum credential_kind)run->listing, on_listed, run, &run->slot);
+        return;
+    }
+    token_print_end(&run->printer);
+    finish(run, fflush(stdout) == 0 ? EXIT_GOOD : EXIT_FAILED);
 }
 
 static void start_list(struct run *run)
 {
+    run->printer.is_json = run->args.is_json;
     run->listing = run->args.has_kind ? (int)run->args.kind : 0;
     credential_list(run->store, (enum credential_kind)run->listing, on_listed, run, &run->slot);
 }
