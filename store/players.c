@@ -24,18 +24,19 @@ static struct slice field_text(struct field *field, const struct player_conn *co
     return (struct slice){ field->text, (size_t)len };
 }
 
-static void start(struct store *store, const struct verb *verb, const struct player_conn *conn,
-                  const struct slice *args, size_t arg_count, const struct op_done *done,
-                  struct store_op **slot)
+static void start(struct store *store, const struct verb *verb, size_t key_count,
+                  const struct player_conn *conn, const struct slice *args, size_t arg_count,
+                  const struct op_done *done, struct store_op **slot)
 {
-    struct key conns;
+    struct key conns, swept;
 
     key_make(&conns, "player", conn->realm, conn->player, "conns");
-    struct slice key = key_slice(&conns);
+    key_make(&swept, "player", conn->realm, conn->player, "swept");
+    struct slice keys[] = { key_slice(&conns), key_slice(&swept) };
     struct op_call call = {
         .verb = verb,
-        .keys = &key,
-        .key_count = 1,
+        .keys = keys,
+        .key_count = key_count,
         .args = args,
         .arg_count = arg_count,
         .state = done,
@@ -71,8 +72,8 @@ void player_join(struct store *store, const struct player_conn *conn, uint32_t m
         live_nodes,
     };
 
-    start(store, &player_join_verb, conn, args, live_nodes.data != NULL ? 4 : 3,
-          &(struct op_done){ done, ctx }, slot);
+    start(store, &player_join_verb, live_nodes.data != NULL ? 2 : 1, conn, args,
+          live_nodes.data != NULL ? 4 : 3, &(struct op_done){ done, ctx }, slot);
 }
 
 static const struct verb player_leave_verb = {
@@ -87,7 +88,7 @@ void player_leave(struct store *store, const struct player_conn *conn, store_don
     struct field field;
     struct slice arg = field_text(&field, conn);
 
-    start(store, &player_leave_verb, conn, &arg, 1, &(struct op_done){ done, ctx }, slot);
+    start(store, &player_leave_verb, 1, conn, &arg, 1, &(struct op_done){ done, ctx }, slot);
 }
 
 static const struct verb player_renew_verb = {
@@ -103,5 +104,5 @@ void player_renew(struct store *store, const struct player_conn *conn, store_don
     struct field field;
     struct slice args[] = { field_text(&field, conn), op_u64(&keep, KEEP_MS) };
 
-    start(store, &player_renew_verb, conn, args, 2, &(struct op_done){ done, ctx }, slot);
+    start(store, &player_renew_verb, 1, conn, args, 2, &(struct op_done){ done, ctx }, slot);
 }

@@ -9,6 +9,7 @@
  * How many connections a player has, over all nodes.
  *
  *     sb:{player:<realm>:<id>}:conns  hash of "<node>/<connection>"
+ *     sb:{player:<realm>:<id>}:swept  other nodes' connections were looked through just now
  *
  * A connection is renewed every PLAYER_RENEW_MS, so that the hash outlives its joins, and comes back
  * after Redis has lost it. What a node that died leaves behind is removed when it stands in the way.
@@ -23,8 +24,8 @@ struct player_conn {
 };
 
 /* REFUSED: the player has `max` others. With `live_nodes` (the ids of all nodes that live, each between
- * blanks: " a b "; nothing: do not look) connections of other nodes are removed first. Safe to
- * repeat. (lua/player_join.lua) */
+ * blanks: " a b "; nothing: do not look) connections of other nodes are removed first, at most once a
+ * second. Safe to repeat. (lua/player_join.lua) */
 void player_join(struct store *store, const struct player_conn *conn, uint32_t max,
                  struct slice live_nodes, store_done_fn *done, void *ctx, struct store_op **slot);
 

@@ -80,6 +80,8 @@ static enum result carry_out(enum act act, const char *node, uint64_t number, co
 {
     struct player_conn conn = conn_of(node, number);
 
+    if (live != NULL)
+        free(support_redis_command(redis, "DEL 'sb:{player:default:p}:swept'"));
     if (act == JOIN)
         player_join(store, &conn, 3, slice_of(live), on_done, NULL, &slot);
     else if (act == LEAVE)
@@ -127,6 +129,21 @@ static void test_connections(void **state)
     }
 }
 
+static void test_dead_nodes_are_looked_for_once_a_second(void **state)
+{
+    struct player_conn late = conn_of("c3", 9);
+
+    (void)state;
+    free(support_redis_command(redis, "FLUSHALL"));
+    assert_int_equal(carry_out(JOIN, "a1", 1, NULL), RESULT_OK);
+    assert_int_equal(carry_out(JOIN, "b2", 2, NULL), RESULT_OK);
+    assert_int_equal(carry_out(JOIN, "b2", 3, NULL), RESULT_OK);
+    assert_int_equal(carry_out(JOIN, "c3", 9, " a1 b2 c3 "), RESULT_REFUSED);
+    player_join(store, &late, 3, SLICE_LITERAL(" a1 c3 "), on_done, NULL, &slot);
+    assert_int_equal(wait_for_end(), RESULT_REFUSED);
+    assert_int_equal(carry_out(JOIN, "c3", 9, " a1 c3 "), RESULT_OK);
+}
+
 static void test_the_count_outlives_its_renewals(void **state)
 {
     char *ttl;
@@ -145,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_dead_nodes_are_looked_for_once_a_second),
         cmocka_unit_test(test_the_count_outlives_its_renewals),
     };
 
