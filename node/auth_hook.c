@@ -159,7 +159,7 @@ static bool expiry_of(struct json value, int64_t *ms_out)
         return auth_time_parse(value.raw, ms_out);
     default:
         buf_init(&text, 64);
-        is_good = json_string(value, &text) && auth_time_parse(buf_slice(&text), ms_out);
+        is_good = json_text(value, &text) && auth_time_parse(buf_slice(&text), ms_out);
         buf_fini(&text);
         return is_good;
     }
@@ -171,7 +171,7 @@ static bool subject_of(struct slice reply, struct buf *name, struct source_subje
     struct json value;
 
     if (!json_parse(reply, &value) || !json_members(value, members, 2) ||
-        !json_string(members[0].value, name) || !key_id_is_valid(buf_slice(name)) ||
+        !json_text(members[0].value, name) || !key_id_is_valid(buf_slice(name)) ||
         !expiry_of(members[1].value, &subject_out->expires_ms))
         return false;
     subject_out->subject = buf_slice(name);

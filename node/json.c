@@ -390,7 +390,7 @@ static bool is_name(struct json name, const char *wanted)
     if (memchr(inner.data, '\\', inner.len) == NULL)
         return slice_is(inner, wanted);
     buf_init(&decoded, NAME_MAX_BYTES);
-    is_equal = json_string(name, &decoded) && slice_is(buf_slice(&decoded), wanted);
+    is_equal = json_text(name, &decoded) && slice_is(buf_slice(&decoded), wanted);
     buf_fini(&decoded);
     return is_equal;
 }
@@ -481,7 +481,7 @@ static bool decode_escape(struct cursor *cursor, struct buf *out)
     return buf_add_byte(out, name != NULL ? meanings[name - names] : escape);
 }
 
-bool json_string(struct json value, struct buf *out)
+bool json_text(struct json value, struct buf *out)
 {
     struct cursor cursor;
 
@@ -502,7 +502,7 @@ bool json_string(struct json value, struct buf *out)
     return true;
 }
 
-bool json_integer(struct json value, int64_t min, int64_t max, int64_t *number_out)
+bool json_whole(struct json value, int64_t min, int64_t max, int64_t *number_out)
 {
     struct slice digits = value.raw;
     uint64_t magnitude;

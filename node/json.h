@@ -44,10 +44,10 @@ bool json_next(struct json array, size_t *offset, struct json *item_out);
 
 /* Appends the string's bytes, escapes decoded to UTF-8. False when it is no string, holds an unpaired
  * surrogate, or does not fit. */
-bool json_string(struct json value, struct buf *out);
+bool json_text(struct json value, struct buf *out);
 
 /* An integer without fraction or exponent, within min..max. */
-bool json_integer(struct json value, int64_t min, int64_t max, int64_t *number_out);
+bool json_whole(struct json value, int64_t min, int64_t max, int64_t *number_out);
 
 /* Appends `text` (valid UTF-8) as a JSON string with its quotes: escapes what must be, no more. */
 bool json_quote(struct buf *out, struct slice text);

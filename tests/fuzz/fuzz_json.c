@@ -16,11 +16,11 @@ static void check_string_comes_back(struct json value)
     buf_init(&text, TEXT_MAX);
     buf_init(&quoted, 6 * TEXT_MAX);
     buf_init(&again, TEXT_MAX);
-    if (json_string(value, &text)) {
+    if (json_text(value, &text)) {
         assert(utf8_is_valid(buf_slice(&text)));
         assert(json_quote(&quoted, buf_slice(&text)));
         assert(json_parse(buf_slice(&quoted), &back));
-        assert(json_string(back, &again));
+        assert(json_text(back, &again));
         assert(slice_equals(buf_slice(&text), buf_slice(&again)));
     }
     buf_fini(&text);
@@ -40,7 +40,7 @@ static void walk(struct json value, unsigned depth)
     assert(alone.type == value.type && slice_equals(alone.raw, value.raw));
     if (value.type == JSON_STRING)
         check_string_comes_back(value);
-    json_integer(value, INT64_MIN, INT64_MAX, &number);
+    json_whole(value, INT64_MIN, INT64_MAX, &number);
     while (json_next(value, &offset, &item))
         walk(item, depth + 1);
     if (json_members(value, members, 2)) {

@@ -23,7 +23,7 @@ static void check_frame(const struct push_message *message)
     assert(json_parse_within(buf_slice(&frame), 1, &object));
     assert(json_members(object, members, 2));
     assert(slice_equals(members[1].value.raw, message->payload));
-    assert(json_string(members[0].value, &event));
+    assert(json_text(members[0].value, &event));
     assert(slice_equals(buf_slice(&event), message->event));
     buf_fini(&frame);
     buf_fini(&event);

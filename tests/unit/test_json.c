@@ -342,7 +342,7 @@ static void test_strings(void **state)
 
         buf_init(&text, 16);
         assert_true(json_parse(slice_of(rows[i].text), &value));
-        is_good = json_string(value, &text);
+        is_good = json_text(value, &text);
         if (is_good != (rows[i].want.data != NULL))
             fail_msg("%s: %s", rows[i].name, is_good ? "was taken" : "was refused");
         if (is_good && !slice_equals(buf_slice(&text), rows[i].want))
@@ -380,7 +380,7 @@ static void test_integers(void **state)
         int64_t number = 0;
 
         assert_true(json_parse(slice_of(rows[i].text), &value));
-        if (json_integer(value, rows[i].min, rows[i].max, &number) != rows[i].is_good)
+        if (json_whole(value, rows[i].min, rows[i].max, &number) != rows[i].is_good)
             fail_msg("%s: should be %s", rows[i].name, rows[i].is_good ? "taken" : "refused");
         if (number != rows[i].want)
             fail_msg("%s: got %lld, not %lld", rows[i].name, (long long)number,

@@ -25,7 +25,7 @@ static struct slice decode_id(struct command *command, struct json value)
     size_t start = command->text.len;
     struct slice id;
 
-    if (!json_string(value, &command->text))
+    if (!json_text(value, &command->text))
         return (struct slice){ NULL, 0 };
     id = (struct slice){ command->text.data + start, command->text.len - start };
     return key_id_is_valid(id) ? id : (struct slice){ NULL, 0 };
@@ -115,7 +115,7 @@ static const char *parse_rest(struct command *command, const struct json_member 
         return "payload: is missing";
     command->payload = members[PAYLOAD].value.raw;
     if (members[TTL].value.type != JSON_ABSENT &&
-        !json_integer(members[TTL].value, 1, COMMAND_TTL_MAX_S, &ttl_s))
+        !json_whole(members[TTL].value, 1, COMMAND_TTL_MAX_S, &ttl_s))
         return "ttl: must be a whole number of seconds from 1 to 86400";
     command->ttl_ms = (uint32_t)ttl_s * 1000;
     if (members[ID].value.type == JSON_ABSENT)

@@ -27,7 +27,7 @@ static struct slice decode(struct buf *text, struct json value)
 {
     size_t start = text->len;
 
-    if (!json_string(value, text))
+    if (!json_text(value, text))
         return (struct slice){ NULL, 0 };
     return (struct slice){ text->data + start, text->len - start };
 }
@@ -46,7 +46,7 @@ static struct slice decode_player(struct buf *text, struct json value)
     int64_t number;
     char digits[24];
 
-    if (!json_integer(value, INT64_MIN, INT64_MAX, &number))
+    if (!json_whole(value, INT64_MIN, INT64_MAX, &number))
         return decode_id(text, value);
     buf_add(text, digits, (size_t)snprintf(digits, sizeof digits, "%" PRId64, number));
     return (struct slice){ text->data + start, text->len - start };
@@ -80,7 +80,7 @@ static const char *parse_options(struct push_message *message, struct buf *text,
         if (message->once.data == NULL)
             return "id: must be a string of 1 to 128 bytes without control characters";
     }
-    if (is_given(&members[TTL]) && !json_integer(members[TTL].value, 1, max_ttl_ms / 1000, &ttl_s))
+    if (is_given(&members[TTL]) && !json_whole(members[TTL].value, 1, max_ttl_ms / 1000, &ttl_s))
         return "ttl: must be a whole number of seconds, not beyond the bound";
     message->ttl_ms = (uint32_t)ttl_s * 1000;
     return NULL;

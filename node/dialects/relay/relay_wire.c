@@ -76,7 +76,7 @@ static bool take_id(struct json value, char id_out[KEY_ID_MAX + 1])
     if (!is_text(value))
         return false;
     buf_init(&decoded, KEY_ID_MAX);
-    is_good = json_string(value, &decoded) && key_id_is_valid(buf_slice(&decoded));
+    is_good = json_text(value, &decoded) && key_id_is_valid(buf_slice(&decoded));
     if (is_good) {
         memcpy(id_out, decoded.data, decoded.len);
         id_out[decoded.len] = '\0';
@@ -267,7 +267,7 @@ static bool take_ts(struct json ts, struct relay_message *message)
     if (ts.type == JSON_ABSENT)
         return true;
     buf_init(&decoded, ts.raw.len + 1);
-    message->has_ts = json_string(ts, &decoded) && /* false for what is no string */
+    message->has_ts = json_text(ts, &decoded) && /* false for what is no string */
                       relay_time_parse(buf_slice(&decoded), &message->ts_ms);
     buf_fini(&decoded);
     return message->has_ts;
