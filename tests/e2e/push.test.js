@@ -179,7 +179,7 @@ test('push', async (t) => {
 
 test('push limits', async (t) => {
   const cluster = await startCluster(t, {
-    count: 2, args: ['--rate-limit', '10', '--rate-period', '2s', '--origins', 'https://game.example', '--auth-failures', '5/1m'],
+    count: 2, args: ['--rate-limit', '10', '--rate-period', '20s', '--origins', 'https://game.example', '--auth-failures', '5/1m'],
   });
   const [one, two] = cluster.replicas;
   const server = await cluster.token('server', 'game');
