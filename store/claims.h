@@ -15,7 +15,9 @@
  *     sb:{relay:<realm>:all}:channels  zset  channel -> when it is forgotten
  *     sb:{relay:<realm>:all}:version   grows with every change of the others
  */
-enum { CLAIM_LEASE_MS = 8000, CLAIM_RENEW_EVERY_MS = 3000, CLAIM_CHANNELS_MAX = 1000 };
+/* What a dead bot had is free after a lease, and in the hands of the bot of the rest one renewal later:
+ * within the grace of its channels. */
+enum { CLAIM_LEASE_MS = 7000, CLAIM_RENEW_EVERY_MS = 2000, CLAIM_CHANNELS_MAX = 1000 };
 
 /* `bot` names a connection in the whole installation; 1..128 bytes. */
 struct claim_id {

@@ -735,11 +735,16 @@ static inline void rig_say(struct ws *ws, const char *text)
     rig_say_as(ws, text, WS_TEXT);
 }
 
-static inline void rig_gone(struct ws **ws, enum ws_end how)
+static inline void rig_ended(struct ws **ws, enum ws_end how, enum close_reason reason)
 {
-    (*ws)->ops->on_close(*ws, how, CLOSE_PEER_GONE, (*ws)->conn);
+    (*ws)->ops->on_close(*ws, how, reason, (*ws)->conn);
     free(*ws);
     *ws = NULL;
+}
+
+static inline void rig_gone(struct ws **ws, enum ws_end how)
+{
+    rig_ended(ws, how, how == WS_ENDED_IN_ORDER ? CLOSE_PEER_CLOSED : CLOSE_PEER_GONE);
 }
 
 #endif

@@ -95,16 +95,6 @@ static void who_waits_may_go_away(void **state)
     rig_expect("check k");
 }
 
-static void the_node_may_stop_while_a_key_is_checked(void **state)
-{
-    struct http_request request = { .query = "k" };
-
-    (void)state;
-    outcome.answer = AUTH_PENDING;
-    rig_request(&request);
-    rig_expect("check k"); /* and the fixture closes the dialect */
-}
-
 static void a_key_that_ends_before_the_upgrade_closes_at_once(void **state)
 {
     struct http_request request = { .query = "k" };
@@ -340,6 +330,19 @@ static void a_step_that_hangs_ends_the_connection(void **state)
     rig_late(JOIN_MS);
     rig_expect("1 < " INTERNAL, "leave m:c broken", "part me/1", "1 close disconnecting");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
+}
+
+static void who_only_answers_our_close_may_come_back(void **state)
+{
+    static const enum close_reason ours[] = { CLOSE_GOING_AWAY, CLOSE_TOO_BIG, CLOSE_SLOW_READER };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        struct ws *ws = open_mod(1);
+
+        rig_ended(&ws, WS_ENDED_IN_ORDER, ours[i]);
+        rig_expect("leave m:c broken", "part me/1");
+    }
 }
 
 static void a_revoked_key_ends_its_connections(void **state)
@@ -809,7 +812,6 @@ int main(void)
         TEST(a_key_opens_the_door),
         TEST(a_key_may_take_time_to_check),
         TEST(who_waits_may_go_away),
-        TEST(the_node_may_stop_while_a_key_is_checked),
         TEST(a_key_that_ends_before_the_upgrade_closes_at_once),
         TEST(options_set_the_bounds),
         TEST(a_bad_handshake_is_answered_and_ends),
@@ -825,6 +827,7 @@ int main(void)
         TEST(without_a_store_no_mod_is_welcomed),
         TEST(a_mod_may_go_at_every_step),
         TEST(a_step_that_hangs_ends_the_connection),
+        TEST(who_only_answers_our_close_may_come_back),
         TEST(a_revoked_key_ends_its_connections),
         TEST(every_message_is_acknowledged_in_its_place),
         TEST(what_may_not_have_been_stored_has_failed),

@@ -107,7 +107,6 @@ static void *relay_open(struct node *node)
     relay->node = node;
     relay->ws_ops = relay_ws_ops;
     relay->deadlines = deadlines_create(node->loop);
-    list_init(&relay->arrivals);
     list_init(&relay->errands);
     inbox_handle(node->inbox, NOTICE_REPLACE, on_replace, relay);
     inbox_handle(node->inbox, NOTICE_SERVE, on_serve, relay);
@@ -146,7 +145,6 @@ static void relay_close(void *dialect)
     struct relay *relay = dialect;
 
     assert(relay->conns == NULL);
-    relay_door_close(relay);
     relay_errands_close(relay);
     deadlines_destroy(&relay->deadlines);
     free(relay);

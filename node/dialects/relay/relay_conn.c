@@ -229,13 +229,20 @@ static void on_open(struct ws *ws, void *ctx)
         arm(conn);
 }
 
+/* On purpose is what the peer began: who only answers a close of ours (the node drains, a message was
+ * too big) comes back, and shall miss nothing. */
+static enum channel_leave leaving(enum ws_end how, enum close_reason reason)
+{
+    return how == WS_ENDED_IN_ORDER && reason == CLOSE_PEER_CLOSED ? CHANNEL_LEAVE_IN_ORDER
+                                                                   : CHANNEL_LEAVE_BROKEN;
+}
+
 static void on_close(struct ws *ws, enum ws_end how, enum close_reason reason, void *ctx)
 {
     struct relay_conn *conn = ctx;
 
-    (void)reason;
     if (conn->state != RELAY_CLOSING) {
-        conn->how = how == WS_ENDED_IN_ORDER ? CHANNEL_LEAVE_IN_ORDER : CHANNEL_LEAVE_BROKEN;
+        conn->how = leaving(how, reason);
         relay_conn_enter(conn, RELAY_CLOSING);
     }
     if (ws != NULL)

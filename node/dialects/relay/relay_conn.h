@@ -29,7 +29,6 @@ struct relay {
     struct ws_ops ws_ops; /* its own copy: the message size is an option   */
     struct deadlines *deadlines;
     struct relay_conn *conns; /* hash by number: those that have opened        */
-    struct list arrivals;     /* of the door: requests whose key is checked     */
     struct list errands;      /* of bots that have left                         */
 };
 
@@ -77,7 +76,7 @@ struct relay_conn {
     bool is_paused;         /* too many acknowledgements are outstanding                  */
     bool is_revoked;        /* its key ended before it had opened                         */
     bool is_welcome;        /* it has been open                                           */
-    enum channel_leave how; /* CLOSING: as what its leaving counts                  */
+    enum channel_leave how; /* CLOSING: as what its leaving counts                        */
     struct relay_address address;
     struct log log;
 };
@@ -115,7 +114,6 @@ void relay_ask_to_serve(struct relay *relay, struct slice bot, struct slice from
 /* ---- relay_door -------------------------------------------------------------------------------- */
 
 void relay_sync(struct http_request *request, void *dialect);
-void relay_door_close(struct relay *relay);
 
 /* ---- relay_mod, relay_bot, relay_view ------------------------------------------------------------ */
 

@@ -2,7 +2,6 @@
 /*
  * GET /sync: whose key is that? A good one turns the request into a WebSocket; the realm is the key's.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -10,7 +9,6 @@
 
 /* A request whose key is being checked. */
 struct arrival {
-    struct list node; /* relay->arrivals */
     struct relay *relay;
     struct http_request *request;
     struct auth_check *check;
@@ -19,7 +17,6 @@ struct arrival {
 static void arrival_free(struct arrival *arrival)
 {
     auth_cancel(&arrival->check);
-    list_remove(&arrival->node);
     free(arrival);
 }
 
@@ -85,7 +82,6 @@ static void check(struct relay *relay, struct http_request *request, struct slic
 
     arrival->relay = relay;
     arrival->request = request;
-    list_append(&relay->arrivals, &arrival->node);
     outcome = auth_check(relay->node->auth, &question, on_checked, arrival, &arrival->check);
     if (outcome.answer == AUTH_PENDING) {
         http_wait(request, on_gone, arrival);
@@ -103,10 +99,4 @@ void relay_sync(struct http_request *request, void *dialect)
         refuse(request, 401, RELAY_BAD_KEY, NULL);
     else
         check(dialect, request, key);
-}
-
-void relay_door_close(struct relay *relay)
-{
-    LIST_EACH (node, spare, &relay->arrivals)
-        arrival_free(LIST_ENTRY(node, struct arrival, node));
 }
