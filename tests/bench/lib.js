@@ -67,7 +67,7 @@ export const startRedis = async () => Redis.start(scope, { port: await freePort(
 export async function startSignalbox(redis, count, args = []) {
   const replicas = [];
   for (let i = 0; i < count; i++) {
-    const replica = new Replica(await freePort(), ['--redis', redis.url, '--rate-limit', '0', '--max-conns', '20000',
+    const replica = new Replica(await freePort(), ['--redis', redis.url, '--rate-limit', '0', '--max-conns', '10000',
       '--auth-failures', '0', '--log-level', 'warn', ...args], { binary: PLAIN_BINARY });
     await replica.launch();
     scope.after(() => replica.child.stop());
