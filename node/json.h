@@ -13,7 +13,14 @@
 enum { JSON_DEPTH_MAX = 64, JSON_ENVELOPE_MAX = 2 };
 
 enum json_type {
-    JSON_ABSENT, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
+    JSON_ABSENT,
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
+    JSON_NUMBER,
+    JSON_STRING,
+    JSON_ARRAY,
+    JSON_OBJECT
 };
 
 /* One value, as it stands in the text: borrowed from it. Strings include their quotes. */
