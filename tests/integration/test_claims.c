@@ -29,7 +29,7 @@ static bool is_up(void *ctx)
 
 static int start(void **state)
 {
-    struct store_options options = { .timeout_ms = 5000, .wait_ms = 1000, .pending_max = 1000 };
+    struct store_options options = { .timeout_ms = 5000, .wait_ms = 100, .pending_max = 1000 };
     struct why why = { "" };
 
     (void)state;
