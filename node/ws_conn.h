@@ -78,7 +78,7 @@ struct ws_host {
 };
 
 /* What lws reads at a time, and hands up at most; it keeps a buffer of this size per connection. */
-enum { WS_CHUNK_MAX = 1024 };
+enum { WS_CHUNK_MAX = 512 };
 
 /* What is handed to the kernel in one piece when several frames wait. */
 enum { WS_BATCH_MAX = 64 * 1024 };

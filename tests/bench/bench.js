@@ -178,11 +178,11 @@ async function idle() {
     for (const count of [2000, 18000]) {
       const held = await hold('--receivers', count, ...args);
       await pause(1500);
-      sizes.push([held.open, usage(pid).rss, held.open_s]);
+      sizes.push([held.open, usage(pid).rss]);
       await held.release();
       await pause(1000);
     }
-    rows.push([name, round((sizes[1][1] - sizes[0][1]) / (sizes[1][0] - sizes[0][0])), round(sizes[1][0]), round(sizes[1][0] / sizes[1][2])]);
+    rows.push([name, round((sizes[1][1] - sizes[0][1]) / (sizes[1][0] - sizes[0][0])), round(sizes[1][0])]);
     await cleanUp();
   };
   {
@@ -201,10 +201,40 @@ async function idle() {
     const [a] = await startSocketIo(redis, 1);
     await measureOne('Socket.IO', a.pid, '--receive', a.wsUrl + SIO, '--receive-hello', '40', '--hello-ok', '4');
   }
-  table(['', 'bytes per connection', 'connections', 'connects/s'], rows);
+  table(['', 'bytes per connection', 'connections'], rows);
 }
 
-const benches = { fanout, relay, publish, polls, idle };
+/** New connections, 200 at a time; ours authenticated, each with a token of its own. */
+async function connects() {
+  say('## 10,000 new connections\n');
+  const rows = [];
+  const count = 10000;
+  const measureOne = async (name, pid, ...args) => {
+    const { result, cpu } = await measure([pid], () => hold('--receivers', count, ...args));
+    rows.push([name, round(result.open / result.open_s), round((cpu / result.open) * 1e6)]);
+    await result.release();
+    await cleanUp();
+  };
+  {
+    const redis = await startRedis();
+    const prefix = await manyPlayers(redis, count);
+    const [a] = await startSignalbox(redis, 1);
+    await measureOne('signalbox, authenticated', a.pid, '--receive', `${a.wsUrl}/ws?token=${prefix}-@C`);
+  }
+  {
+    const redis = await startRedis();
+    const [a] = await startNchan(redis, 1);
+    await measureOne('nginx + nchan', a.pid, '--receive', `${a.wsUrl}/sub/c@C`);
+  }
+  {
+    const redis = await startRedis();
+    const [a] = await startSocketIo(redis, 1);
+    await measureOne('Socket.IO', a.pid, '--receive', a.wsUrl + SIO, '--receive-hello', '40', '--hello-ok', '4');
+  }
+  table(['', 'connects/s', 'CPU µs per connect'], rows);
+}
+
+const benches = { fanout, relay, publish, polls, connects, idle };
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
   if (!(name in benches)) {
