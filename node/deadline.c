@@ -40,6 +40,8 @@ static int64_t now_ms(const struct deadlines *deadlines)
 
 static void on_timer(uv_timer_t *timer);
 
+/* What is overdue comes in the next turn of the loop: a timer that is set to 0 by a timer fires again
+ * in the same turn. */
 static void timer_set(struct deadlines *deadlines, int64_t due_ms)
 {
     int64_t now = now_ms(deadlines);
@@ -47,7 +49,7 @@ static void timer_set(struct deadlines *deadlines, int64_t due_ms)
     if (due_ms >= deadlines->timer_ms)
         return;
     deadlines->timer_ms = due_ms;
-    uv_timer_start(&deadlines->timer, on_timer, due_ms > now ? (uint64_t)(due_ms - now) : 0, 0);
+    uv_timer_start(&deadlines->timer, on_timer, due_ms > now ? (uint64_t)(due_ms - now) : 1, 0);
 }
 
 static void line_run(struct line *line, int64_t now, int *budget)

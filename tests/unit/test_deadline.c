@@ -142,19 +142,44 @@ static bool has_seen_all(void *ctx)
     return seen.len == 5000;
 }
 
-/* More than one turn of the loop will do. */
+static void set_many(struct item items[5000])
+{
+    for (int i = 0; i < 5000; i++) {
+        items[i].name = 'x';
+        deadline_init(&items[i].deadline);
+        deadline_set(deadlines, &items[i].deadline, i % 2 ? 5 : 10, on_due);
+    }
+}
+
 static void many(void **state)
 {
     static struct item items[5000];
 
     (void)state;
     setup();
-    for (int i = 0; i < 5000; i++) {
-        items[i].name = 'x';
-        deadline_init(&items[i].deadline);
-        deadline_set(deadlines, &items[i].deadline, i % 2 ? 5 : 10, on_due);
-    }
+    set_many(items);
     support_wait(&loop, has_seen_all, NULL, SUPPORT_WAIT_MS, "all of them");
+    teardown();
+}
+
+/* Others have their turn in between, and none is late for longer than that takes. */
+static void many_in_several_turns(void **state)
+{
+    static struct item items[5000];
+    size_t before = 0, most = 0;
+    int64_t end_ms;
+
+    (void)state;
+    setup();
+    set_many(items);
+    end_ms = (int64_t)uv_now(&loop) + SUPPORT_WAIT_MS;
+    while (seen.len < 5000 && (int64_t)uv_now(&loop) < end_ms) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        most = seen.len - before > most ? seen.len - before : most;
+        before = seen.len;
+    }
+    assert_int_equal(5000, seen.len);
+    assert_in_range(most, 1, 1024);
     teardown();
 }
 
@@ -165,6 +190,7 @@ int main(void)
         cmocka_unit_test(moved_and_cleared),
         cmocka_unit_test(set_and_cleared_inside),
         cmocka_unit_test(many),
+        cmocka_unit_test(many_in_several_turns),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
