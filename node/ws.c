@@ -197,10 +197,10 @@ static void flush(struct ws *ws)
     if (!write_queue(ws))
         return;
     ws_drop_queue(ws);
-    if (ws->state == WS_FINISHING)
-        ws_say_goodbye(ws);
-    else if (ws->ops->on_drain != NULL)
+    if (ws->ops->on_drain != NULL)
         ws->ops->on_drain(ws, ws->conn);
+    if (ws->state == WS_FINISHING && ws->queue == NULL)
+        ws_say_goodbye(ws);
 }
 
 void ws_on_writable(struct ws *ws)

@@ -44,7 +44,8 @@ struct ws_ops {
     /* One whole message. The bytes are borrowed (and NUL-terminated); text is valid UTF-8. */
     void (*on_message)(struct ws *ws, struct slice message, enum ws_kind kind, void *conn);
     /* The queue is empty: the kernel has every byte that was ever handed in. Not called when
-     * everything was written at once. NULL: not wanted. */
+     * everything was written at once; called behind ws_close() as well, before the close frame.
+     * NULL: not wanted. */
     void (*on_drain)(struct ws *ws, void *conn);
     /* The last call. ws is NULL when the connection never opened. Not called before ws_close()
      * returns. */

@@ -71,7 +71,7 @@ static void burst(void **state)
     assert_int_equal(WS_WRITTEN, send_large(pair, 65535));
     assert_int_equal(WS_QUEUED, send_text(pair, "last words"));
     ws_close(pair->ws, CLOSE_NORMAL);
-    pair_wait(pair, "the end", "open\ndrain\n",
+    pair_wait(pair, "the end", "open\ndrain\ndrain\n",
               "text\nbinary 125 bytes\nbinary 126 bytes\nbinary 32768 bytes\n"
               "binary 65535 bytes\ntext last words\nclose 1000\n");
     pair_end(&pair);
@@ -228,7 +228,7 @@ static void close_behind_the_queue(void **state)
                            "bytes\ntext last\nclose 1008 key revoked\n",
                            strlen("bytes\ntext last\nclose 1008 key revoked\n")));
     ws_client_say(&pair->client, CLOSE_, "\x03\xe8");
-    pair_wait(pair, "answered", "open\nclose in_order key_revoked\n", NULL);
+    pair_wait(pair, "answered", "open\ndrain\nclose in_order key_revoked\n", NULL);
     pair_free(&pair);
     rig_stop(&rig);
 }
