@@ -6,7 +6,11 @@
  * to) and its entries (a read, one in flight). What fails is asked again, after a while that grows,
  * until the topic breaks: then nothing is asked until it is back.
  */
-enum { RETRY_MIN_MS = 100, RETRY_MAX_MS = 1000 };
+enum {
+    RETRY_MIN_MS = 100,
+    RETRY_MAX_MS = 1000,
+    OFFERS_MAX = 16384, /* listeners times entries: the work of one turn of the loop */
+};
 
 static void on_retry_due(struct deadline *deadline);
 static void on_renewal_due(struct deadline *deadline);
@@ -75,6 +79,16 @@ static uint64_t lowest_cursor(struct list *listeners)
     return lowest;
 }
 
+size_t hub_ask_portion(struct hub_channel *channel)
+{
+    size_t listeners = 1, entries;
+
+    LIST_EACH (node, spare, &channel->behind)
+        listeners++;
+    entries = OFFERS_MAX / listeners + 1;
+    return entries < CHANNEL_READ_MAX ? entries : CHANNEL_READ_MAX;
+}
+
 void hub_ask_read(struct hub_channel *channel)
 {
     struct channel_id id = hub_channel_id(channel);
@@ -85,8 +99,8 @@ void hub_ask_read(struct hub_channel *channel)
     channel->read_from = lowest_cursor(&channel->behind);
     channel->asked_tip = channel->tip;
     channel->hub->stats.reads++;
-    channel_read(channel->hub->store, &id, channel->read_from, on_batch, channel,
-                 &channel->reading);
+    channel_read(channel->hub->store, &id, channel->read_from, hub_ask_portion(channel), on_batch,
+                 channel, &channel->reading);
 }
 
 /* ---- holds ------------------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ enum hub_state {
 /* Entries that follow on one another. */
 struct hub_stash {
     struct hub_entry *entries;
-    size_t count, size, bytes;
+    size_t count, count_max, size, bytes;
 };
 
 /*
@@ -104,6 +104,10 @@ void hub_channel_take_back(struct hub_channel *channel, uint64_t settled);
 void hub_ask_hold(struct hub_channel *channel);
 void hub_ask_read(struct hub_channel *channel);
 void hub_ask_stop(struct hub_channel *channel);
+
+/* How many entries may be offered in one turn of the loop to those who are behind: the fewer, the more
+ * of them there are. */
+size_t hub_ask_portion(struct hub_channel *channel);
 
 /* hub_deliver.c; both may free the channel */
 void hub_deliver_live(struct hub_channel *channel, const struct channel_entry *entry);

@@ -11,7 +11,7 @@
  * whoever reads is at the tip when the answer has come, however fast the channel is. Bounded like
  * a batch: what is more than that is read.
  */
-enum { STASH_FIRST = 8, STASH_MAX = 256, STASH_MAX_BYTES = 256 * 1024 };
+enum { STASH_FIRST = 8, STASH_MAX_BYTES = 256 * 1024 };
 
 void hub_stash_clear(struct hub_channel *channel)
 {
@@ -29,7 +29,7 @@ void hub_stash_clear(struct hub_channel *channel)
 static bool has_room(const struct hub_stash *stash, const struct hub_entry *entry)
 {
     assert(entry->number == stash->entries[stash->count - 1].number + 1);
-    return stash->count < STASH_MAX && stash->bytes + entry->frame->len <= STASH_MAX_BYTES;
+    return stash->count < stash->count_max && stash->bytes + entry->frame->len <= STASH_MAX_BYTES;
 }
 
 void hub_stash_add(struct hub_channel *channel, const struct hub_entry *entry)
@@ -40,8 +40,10 @@ void hub_stash_add(struct hub_channel *channel, const struct hub_entry *entry)
         hub_stash_clear(channel);
         stash = NULL;
     }
-    if (stash == NULL)
+    if (stash == NULL) {
         stash = channel->stash = xcalloc(1, sizeof *stash);
+        stash->count_max = hub_ask_portion(channel);
+    }
     if (stash->count == stash->size) {
         stash->size = stash->size > 0 ? stash->size * 2 : STASH_FIRST;
         stash->entries = xrealloc(stash->entries, stash->size * sizeof *stash->entries);

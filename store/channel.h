@@ -126,10 +126,12 @@ struct channel_batch {
 };
 typedef void channel_batch_fn(enum result result, const struct channel_batch *batch, void *ctx);
 
-/* Everything after `cursor` (0: after the settled mark), at most 256 entries and about 256 KiB (one
- * entry at least). (lua/channel_read.lua) */
+enum { CHANNEL_READ_MAX = 256 };
+
+/* Everything after `cursor` (0: after the settled mark), at most `entries_max` (1..CHANNEL_READ_MAX)
+ * entries and about 256 KiB (one entry at least). (lua/channel_read.lua) */
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,
-                  channel_batch_fn *done, void *ctx, struct store_op **slot);
+                  size_t entries_max, channel_batch_fn *done, void *ctx, struct store_op **slot);
 
 /* Everything up to and including `number` has been delivered. Never goes back; safe to repeat.
  * (lua/channel_settle.lua) */

@@ -12,7 +12,6 @@
 
 enum {
     HEAD_SIZE = 16,
-    READ_COUNT_MAX = 256,
     READ_BYTES_MAX = 256 * 1024,
     NUMBERS_PER_MS =
         1024, /* what a channel may be appended to without its numbers passing the clock */
@@ -204,7 +203,7 @@ static bool are_entries(const redisReply *list, uint64_t appended)
 {
     struct channel_entry entry, before = { .number = 0 };
 
-    if (!reply_is_list(list, reply_is_string) || list->elements > READ_COUNT_MAX)
+    if (!reply_is_list(list, reply_is_string) || list->elements > CHANNEL_READ_MAX)
         return false;
     for (size_t i = 0; i < list->elements; i++, before = entry) {
         if (!channel_entry_parse(reply_slice(list->element[i]), &entry) ||
@@ -243,7 +242,7 @@ static void deliver_batch(struct store *store, enum result result, const redisRe
                           void *state)
 {
     const struct reading *reading = state;
-    struct channel_entry entries[READ_COUNT_MAX];
+    struct channel_entry entries[CHANNEL_READ_MAX];
     struct channel_batch batch = { .entries = entries };
 
     (void)store;
@@ -264,7 +263,7 @@ static void deliver_batch(struct store *store, enum result result, const redisRe
 }
 
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,
-                  channel_batch_fn *done, void *ctx, struct store_op **slot)
+                  size_t entries_max, channel_batch_fn *done, void *ctx, struct store_op **slot)
 {
     static const struct verb verb = {
         .id = VERB_CHANNEL_READ, .judge = judge_batch, .deliver = deliver_batch, .note = note_batch
@@ -274,7 +273,7 @@ void channel_read(struct store *store, const struct channel_id *id, uint64_t cur
     struct op_number numbers[4];
     struct slice args[] = {
         op_u64(&numbers[0], cursor),
-        op_u64(&numbers[1], READ_COUNT_MAX),
+        op_u64(&numbers[1], entries_max),
         op_u64(&numbers[2], READ_BYTES_MAX),
         op_u64(&numbers[3], channel_life_ms(store->bounds[id->kind].ttl_ms)),
     };
@@ -288,6 +287,7 @@ void channel_read(struct store *store, const struct channel_id *id, uint64_t cur
         .state_size = sizeof reading,
     };
 
+    assert(entries_max > 0 && entries_max <= CHANNEL_READ_MAX);
     channel_keys_make(&keys, store, id);
     op_start(store, &call, slot);
 }

@@ -141,7 +141,7 @@ static const struct batch *read_after(struct rig *rig, const struct channel_id *
     static struct batch batch;
 
     batch = (struct batch){ .slot = NULL };
-    channel_read(rig->store, id, cursor, on_batch, &batch, &batch.slot);
+    channel_read(rig->store, id, cursor, CHANNEL_READ_MAX, on_batch, &batch, &batch.slot);
     support_wait(&rig->loop, batch_has_come, &batch, SUPPORT_WAIT_MS, "the batch comes");
     assert_int_equal(batch.result, RESULT_OK);
     assert_null(batch.slot);

@@ -746,7 +746,7 @@ static void checks_every_entry_of_a_batch(void **state)
 
         print_message("  %s\n", cases[i].name);
         faked->fake.answer = cases[i].answer;
-        channel_read(faked->rig.store, &id, 5, on_any_batch, &answer, &answer.slot);
+        channel_read(faked->rig.store, &id, 5, CHANNEL_READ_MAX, on_any_batch, &answer, &answer.slot);
         assert_int_equal(rig_wait(&faked->rig, &answer), cases[i].wanted);
     }
 }

@@ -114,8 +114,8 @@ static void start_any(struct walk *walk)
         channel_hold(store, &id, on_op_position, op, &op->slot);
         break;
     case 1:
-        channel_read(store, &id, roll(walk, 2) * store_now_ms(store) * 1024, on_op_batch, op,
-                     &op->slot);
+        channel_read(store, &id, roll(walk, 2) * store_now_ms(store) * 1024, CHANNEL_READ_MAX,
+                     on_op_batch, op, &op->slot);
         break;
     case 2:
         channel_settle(store, &id, (uint64_t)store_now_ms(store) * 1024, on_op_done, op, &op->slot);

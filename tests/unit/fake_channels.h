@@ -45,6 +45,7 @@ struct store_op {
     enum fake_kind kind;
     struct fake_channel *channel;
     uint64_t number;
+    size_t entries_max;
     enum channel_leave how;
     union {
         channel_position_fn *held;
@@ -289,7 +290,8 @@ static void execute_read(struct store_op *op)
         i++;
     op->batch.missed =
         (i < channel->count ? channel->entries[i].number - 1 : channel->appended) - cursor;
-    for (; i < channel->count && op->batch.count < FAKE_BATCH; i++) {
+    for (; i < channel->count && op->batch.count < op->entries_max && op->batch.count < FAKE_BATCH;
+         i++) {
         size_t n = op->batch.count++;
         int len = snprintf(op->payloads[n], sizeof op->payloads[n], "%llu",
                            (unsigned long long)channel->entries[i].number);
@@ -458,12 +460,14 @@ void channel_hold(struct store *store, const struct channel_id *id, channel_posi
 }
 
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,
-                  channel_batch_fn *done, void *ctx, struct store_op **slot)
+                  size_t entries_max, channel_batch_fn *done, void *ctx, struct store_op **slot)
 {
     struct store_op *op = op_send(FAKE_READ, id, ctx, slot);
 
     (void)store;
+    assert_in_range(entries_max, 1, CHANNEL_READ_MAX);
     op->number = cursor;
+    op->entries_max = entries_max;
     op->on.read = done;
 }
 

@@ -1353,6 +1353,38 @@ static void test_frame_is_built_once_for_all(void **state)
     world_destroy(world);
 }
 
+/* A batch and what came meanwhile go to all who are behind in one turn: so both are small. */
+static void test_portions_are_small_for_many(void **state)
+{
+    enum { MANY = 4096, PORTION = 4 };
+    struct world *world = world_listening();
+    struct ear *ears = xcalloc(MANY, sizeof *ears);
+    size_t before;
+
+    (void)state;
+    ear_leave(&world->ear);
+    for (int i = 0; i < MANY; i++)
+        ear_listen_to(&ears[i], world->hub, &player);
+    fake_run();
+    fake_append_as(world->channel, 0, false);
+    for (int i = 0; i < 10; i++) {
+        fake_append(world->channel);
+        fake_hear(world->channel);
+    }
+    for (before = 0; fake_execute(); before = ears[0].count) {
+        fake_answer();
+        assert_in_range(ears[0].count - before, 0, 2 * PORTION);
+    }
+    for (int i = 0; i < MANY; i++) {
+        ear_check(&ears[i], 11, 21);
+        ear_leave(&ears[i]);
+    }
+    ear_listen_to(&world->ear, world->hub, &player);
+    fake_run();
+    free(ears);
+    world_destroy(world);
+}
+
 static void test_channels_are_told_apart(void **state)
 {
     static const struct channel_id ids[] = {
@@ -1444,6 +1476,7 @@ int main(void)
         cmocka_unit_test(test_listener_brings_another),
         cmocka_unit_test(test_listener_ends_another_channel),
         cmocka_unit_test(test_frame_is_built_once_for_all),
+        cmocka_unit_test(test_portions_are_small_for_many),
         cmocka_unit_test(test_channels_are_told_apart),
         cmocka_unit_test(test_an_idle_channel_is_small),
     };
