@@ -109,9 +109,10 @@ static enum ws_sent send_within(struct ws *ws, struct frame *frame, enum ws_kind
         return WS_FULL;
     if (ws->queue == NULL && ws->written_in != ws->host->turn)
         return write_now(ws, frame, kind);
-    if (ws->queue == NULL)
+    if (ws->queue == NULL) {
         list_append(&ws->host->bursts, &ws->burst);
-    else if (ws->queue->bytes + ws_queue_cost(frame) > bound) {
+        ws_host_wake(ws->host); /* should this turn's end be behind us, the loop must not wait */
+    } else if (ws->queue->bytes + ws_queue_cost(frame) > bound) {
         metrics_of(ws)->limits[LIMIT_WS_PENDING]++;
         return WS_FULL;
     }

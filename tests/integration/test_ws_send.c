@@ -136,6 +136,69 @@ static void bound_and_order(void **state)
     rig_stop(&rig);
 }
 
+struct late_sender {
+    uv_prepare_t prepare;
+    uv_timer_t guard;
+    struct pair *pair;
+    bool is_armed, is_late;
+};
+
+static void on_before_poll(uv_prepare_t *prepare)
+{
+    struct late_sender *sender = prepare->data;
+
+    if (!sender->is_armed)
+        return;
+    sender->is_armed = false;
+    assert_int_equal(WS_WRITTEN, send_text(sender->pair, "first"));
+    assert_int_equal(WS_QUEUED, send_text(sender->pair, "second"));
+}
+
+static void on_guard(uv_timer_t *guard)
+{
+    struct late_sender *sender = guard->data;
+
+    sender->is_late = true;
+}
+
+/* As the store does, which ends operations right before the loop waits: what was started first is
+ * called last, so behind the host. */
+static void sender_start(struct late_sender *sender, struct rig *rig)
+{
+    struct why why = { "" };
+
+    ws_host_destroy(&rig->host);
+    while (uv_run(&rig->loop, UV_RUN_NOWAIT) != 0)
+        ;
+    uv_prepare_init(&rig->loop, &sender->prepare);
+    uv_timer_init(&rig->loop, &sender->guard);
+    sender->prepare.data = sender->guard.data = sender;
+    uv_prepare_start(&sender->prepare, on_before_poll);
+    rig->host = ws_host_create(&rig->node, &why);
+}
+
+static void burst_behind_the_end_of_a_turn(void **state)
+{
+    struct late_sender sender = { .is_armed = false };
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, NULL);
+    sender_start(&sender, &rig);
+    sender.pair = pair_open(&rig, &pair_ops, 0);
+    turns(&rig, 10);
+    sender.is_armed = true;
+    uv_timer_start(&sender.guard, on_guard, 1000, 0);
+    uv_run(&rig.loop, UV_RUN_ONCE);
+    assert_false(sender.is_armed);
+    assert_false(sender.is_late); /* it did not wait with the second one in hand */
+    pair_wait(sender.pair, "both", "open\ndrain\n", "text first\ntext second\n");
+    uv_close((uv_handle_t *)&sender.prepare, NULL);
+    uv_close((uv_handle_t *)&sender.guard, NULL);
+    pair_end(&sender.pair);
+    rig_stop(&rig);
+}
+
 static void answers_pass_the_bound(void **state)
 {
     static char answer[1000];
@@ -391,6 +454,7 @@ int main(void)
         cmocka_unit_test(burst),
         cmocka_unit_test(part_of_a_frame),
         cmocka_unit_test(bound_and_order),
+        cmocka_unit_test(burst_behind_the_end_of_a_turn),
         cmocka_unit_test(answers_pass_the_bound),
         cmocka_unit_test(never_reads),
         cmocka_unit_test(reads_slowly),
