@@ -70,8 +70,8 @@ static struct hub_channel *channel_of(struct hub *hub, const struct channel_id *
     return channel != NULL ? channel : hub_channel_create(hub, id);
 }
 
-void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
-                const struct hub_listener_ops *ops)
+static void listen_on(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
+                      const struct hub_listener_ops *ops, const uint64_t *after)
 {
     struct hub_channel *channel;
 
@@ -80,13 +80,27 @@ void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listene
     *listener = (struct hub_listener){
         .ops = ops,
         .channel = channel,
-        .cursor = channel->settled,
-        .written = channel->settled,
+        .cursor = after != NULL ? *after : channel->settled,
+        .written = after != NULL ? *after : channel->settled,
+        .is_placed = after != NULL,
     };
     channel->listeners++;
     hub->stats.listeners++;
     list_append(&channel->behind, &listener->node);
     hub_channel_wake(channel);
+}
+
+void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
+                const struct hub_listener_ops *ops)
+{
+    listen_on(hub, id, listener, ops, NULL);
+}
+
+void hub_listen_after(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
+                      const struct hub_listener_ops *ops, uint64_t number)
+{
+    assert(channel_kind_is_feed(id->kind));
+    listen_on(hub, id, listener, ops, &number);
 }
 
 void hub_leave(struct hub *hub, struct hub_listener *listener, enum channel_leave how)

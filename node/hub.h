@@ -49,7 +49,7 @@ struct hub_listener {
     struct list node;
     uint64_t cursor;             /* the last entry that was offered and taken, or skipped as expired */
     uint64_t written;            /* everything up to here is with the kernel                         */
-    bool is_full, has_started;
+    bool is_full, has_started, is_placed;
 };
 
 struct hub_options {
@@ -67,6 +67,11 @@ void hub_destroy(struct hub **hub); /* all listeners have left before: asserted 
  * Nothing is called before this returns. */
 void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
                 const struct hub_listener_ops *ops);
+
+/* The same for a listener that knows how far it had come when it left: it starts after `number`, as
+ * far as the feed still has that, whatever others have settled since. */
+void hub_listen_after(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
+                      const struct hub_listener_ops *ops, uint64_t number);
 
 /* The listener is the caller's again. What was written is settled. No-op when it listens to
  * nothing. */

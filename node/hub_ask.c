@@ -105,13 +105,13 @@ void hub_ask_read(struct hub_channel *channel)
 
 /* ---- holds ------------------------------------------------------------------------------------- */
 
-/* Who has not started yet starts at the settled mark. */
+/* Who has not started yet, and does not know better, starts at the settled mark. */
 static void place_newcomers(struct hub_channel *channel)
 {
     LIST_EACH (node, spare, &channel->behind) {
         struct hub_listener *listener = LIST_ENTRY(node, struct hub_listener, node);
 
-        if (!listener->has_started && listener->cursor < channel->settled)
+        if (hub_listener_is_new(listener) && listener->cursor < channel->settled)
             listener->cursor = listener->written = channel->settled;
     }
 }

@@ -126,7 +126,7 @@ static void hold(struct hub_channel *channel)
 static bool has_newcomers_only(struct hub_channel *channel)
 {
     LIST_EACH (node, spare, &channel->behind) {
-        if (LIST_ENTRY(node, struct hub_listener, node)->has_started)
+        if (!hub_listener_is_new(LIST_ENTRY(node, struct hub_listener, node)))
             return false;
     }
     return true;

@@ -124,6 +124,12 @@ void hub_settle_now(struct hub_channel *channel);  /* all of it, without waiting
 void hub_settle_last(struct hub_channel *channel); /* the same, and nobody waits for it */
 void hub_settle_forget(struct hub_channel *channel);
 
+/* It starts wherever the channel stands. */
+static inline bool hub_listener_is_new(const struct hub_listener *listener)
+{
+    return !listener->has_started && !listener->is_placed;
+}
+
 static inline enum channel_kind hub_channel_kind(const struct hub_channel *channel)
 {
     return (enum channel_kind)channel->key[0];

@@ -238,7 +238,7 @@ static bool serve(struct hub_channel *channel, struct hub_listener *listener,
 static bool is_served_by(const struct hub_channel *channel, struct hub_listener *listener,
                          const struct channel_batch *batch)
 {
-    if (!listener->has_started && listener->cursor < batch->settled)
+    if (hub_listener_is_new(listener) && listener->cursor < batch->settled)
         listener->cursor = listener->written = batch->settled;
     return listener->cursor >= channel->read_from;
 }

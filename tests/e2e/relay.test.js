@@ -219,6 +219,29 @@ test('relay', async (t) => {
     await Promise.all([mod.close(), back.close()]);
   });
 
+  await t.test('a mod whose node is killed misses nothing, whatever other mods were delivered', async () => {
+    const key = await realm();
+    const bot = await relayBot(a, key);
+    const [one, two] = [await relayMod(b, key, 's1', 'c'), await relayMod(c, key, 's2', 'c')];
+    bot.send(botMessage('before', 'c'));
+    for (const mod of [one, two]) assert.equal((await mod.nextJson()).msg_id, 'before');
+    await bot.next();
+    await two.breakOff();
+    for (let i = 0; i < 20; i++) bot.send(botMessage(i, 'c'));
+    for (let i = 0; i < 20; i++) assert.equal((await one.nextJson()).msg_id, String(i));
+    const back = await relayMod(a, key, 's2', 'c');
+    let next = await back.nextJson();
+    if (next.msg_id === 'before') next = await back.nextJson(); // it may come twice
+    for (let i = 0; i < 20; i++) {
+      assert.equal(next.msg_id, String(i));
+      if (i < 19) next = await back.nextJson();
+    }
+    const stranger = await relayMod(b, key, 's3', 'c');
+    bot.send(botMessage('after', 'c'));
+    assert.equal((await stranger.nextJson()).msg_id, 'after', 'who was never here has missed nothing');
+    await Promise.all([bot, one, back, stranger].map((socket) => socket.close()));
+  });
+
   await t.test('a revoked key closes its connections', async () => {
     const key = await cluster.token('relay', 'mortal', '--realm', 'mortal');
     const sockets = [await relayMod(a, key, 's', 'c'), await relayBot(b, key), await Socket.open(`${c}/sync?api_key=${key}`)];

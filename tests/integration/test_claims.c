@@ -431,12 +431,20 @@ static struct member_id place_of(const char *connection)
                                slice_of(connection) };
 }
 
+static void on_member(enum result result, const struct member *member, void *ctx)
+{
+    struct answer *answer = ctx;
+
+    answer_with(answer, result, member->former);
+    answer->version = member->mark;
+}
+
 static struct answer join(const char *connection)
 {
     struct answer answer = { 0 };
     struct member_id id = place_of(connection);
 
-    member_take(store, &id, 60000, on_server, &answer, NULL);
+    member_take(store, &id, 60000, on_member, &answer, NULL);
     wait_for(&answer);
     assert_int_equal(answer.result, RESULT_OK);
     return answer;
@@ -457,12 +465,27 @@ static enum result stay(const char *connection)
     return answer.result;
 }
 
-static void part(const char *connection)
+static void part_for(const char *connection, uint32_t grace_ms)
 {
     struct answer answer = { 0 };
     struct member_id id = place_of(connection);
 
-    member_release(store, &id, on_done, &answer, NULL);
+    member_release(store, &id, grace_ms, on_done, &answer, NULL);
+    wait_for(&answer);
+    assert_int_equal(answer.result, RESULT_OK);
+}
+
+static void part(const char *connection)
+{
+    part_for(connection, 0);
+}
+
+static void mark(const char *connection, uint64_t number)
+{
+    struct answer answer = { 0 };
+    struct member_id id = place_of(connection);
+
+    member_mark(store, &id, number, 60000, on_done, &answer, NULL);
     wait_for(&answer);
     assert_int_equal(answer.result, RESULT_OK);
 }
@@ -479,6 +502,33 @@ static void the_newest_connection_has_the_place(void **state)
     assert_string_equal(join("n3/3").text, "n2/2");
     part("n3/3");
     assert_string_equal(join("n4/4").text, "");
+}
+
+static bool is_mark_gone(void *ctx)
+{
+    char *mark_text = support_redis_command(ctx, "GET 'sb:{mods:r:chan%20nel}:mark:s%2F1'");
+    bool is_gone = mark_text[0] == '\0';
+
+    free(mark_text);
+    return is_gone;
+}
+
+static void a_mark_outlives_a_broken_connection_for_the_grace(void **state)
+{
+    (void)state;
+    assert_int_equal(join("n1/1").version, 0);
+    mark("n1/1", 1855728000000123);
+    assert_int_equal(join("n2/2").version, 1855728000000123);
+    part("n1/1"); /* not its own any more: the mark stays */
+    assert_int_equal(join("n2/2").version, 1855728000000123);
+    part_for("n2/2", 60000);
+    assert_int_equal(join("n3/3").version, 1855728000000123);
+    part_for("n3/3", 1);
+    support_wait(&loop, is_mark_gone, redis, SUPPORT_WAIT_MS, "the grace is over");
+    assert_int_equal(join("n4/4").version, 0);
+    mark("n4/4", 5);
+    part("n4/4");
+    assert_int_equal(join("n5/5").version, 0);
 }
 
 static void a_place_that_was_lost_is_taken_again(void **state)
@@ -533,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup(the_version_shows_every_change, flush),
         cmocka_unit_test_setup(nothing_outlives_its_bots, flush),
         cmocka_unit_test_setup(the_newest_connection_has_the_place, flush),
+        cmocka_unit_test_setup(a_mark_outlives_a_broken_connection_for_the_grace, flush),
         cmocka_unit_test_setup(a_place_that_was_lost_is_taken_again, flush),
         cmocka_unit_test_setup(without_redis_nothing_is_answered_falsely, flush),
     };

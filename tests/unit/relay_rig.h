@@ -324,14 +324,26 @@ void member_renew(struct store *store, const struct member_id *id, uint32_t ttl_
     op_add("stay", ctx, slot)->on.done = done;
 }
 
-void member_release(struct store *store, const struct member_id *id, store_done_fn *done, void *ctx,
-                    struct store_op **slot)
+void member_release(struct store *store, const struct member_id *id, uint32_t grace_ms,
+                    store_done_fn *done, void *ctx, struct store_op **slot)
 {
     (void)store;
     (void)done;
     (void)ctx;
     (void)slot;
-    note("part %.*s", (int)id->connection.len, id->connection.data);
+    note("part %.*s%s", (int)id->connection.len, id->connection.data,
+         grace_ms > 0 ? " for a while" : "");
+}
+
+void member_mark(struct store *store, const struct member_id *id, uint64_t number, uint32_t ttl_ms,
+                 store_done_fn *done, void *ctx, struct store_op **slot)
+{
+    (void)store;
+    (void)ttl_ms;
+    (void)done;
+    (void)ctx;
+    (void)slot;
+    note("mark %.*s %" PRIu64, (int)id->server.len, id->server.data, number);
 }
 
 /* The answers. */
@@ -370,12 +382,18 @@ static inline void rig_server(enum result result, const char *bot)
     free(op);
 }
 
-static inline void rig_member(enum result result, const char *former)
+static inline void rig_member_at(enum result result, const char *former, uint64_t mark)
 {
+    struct member member = { slice_of(former), mark };
     struct store_op *op = rig_op("join");
 
-    op->on.member(result, slice_of(former), op->ctx);
+    op->on.member(result, &member, op->ctx);
     free(op);
+}
+
+static inline void rig_member(enum result result, const char *former)
+{
+    rig_member_at(result, former, 0);
 }
 
 static inline void rig_stayed(enum result result)
@@ -411,16 +429,32 @@ static struct rig_ear *ear_of(const struct hub_listener *listener)
     return NULL;
 }
 
-void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
-                const struct hub_listener_ops *ops)
+static void ear_add(const struct channel_id *id, struct hub_listener *listener,
+                    const struct hub_listener_ops *ops)
 {
     struct rig_ear *ear = &rig.ears[rig.ear_count++];
 
-    (void)hub;
     assert(rig.ear_count < EARS_MAX && ear_of(listener) == NULL);
     *ear = (struct rig_ear){ .listener = listener, .ops = ops, .kind = id->kind };
     snprintf(ear->id, sizeof ear->id, "%.*s", (int)id->id.len, id->id.data);
-    note("listen %c:%s", kind_letter(id->kind), ear->id);
+}
+
+void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
+                const struct hub_listener_ops *ops)
+{
+    (void)hub;
+    ear_add(id, listener, ops);
+    note("listen %c:%.*s", kind_letter(id->kind), (int)id->id.len, id->id.data);
+}
+
+void hub_listen_after(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
+                      const struct hub_listener_ops *ops, uint64_t number)
+{
+    (void)hub;
+    ear_add(id, listener, ops);
+    listener->cursor = listener->written = number;
+    note("listen %c:%.*s after %" PRIu64, kind_letter(id->kind), (int)id->id.len, id->id.data,
+         number);
 }
 
 void hub_leave(struct hub *hub, struct hub_listener *listener, enum channel_leave how)

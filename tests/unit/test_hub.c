@@ -262,6 +262,32 @@ static void test_second_listener_starts_at_the_settled_mark(void **state)
     world_destroy(world);
 }
 
+/* What others have settled since is still for one who knows where it stopped. */
+static void test_listener_that_starts_after_its_own_mark(void **state)
+{
+    struct world *world = world_listening();
+    struct ear back = { .hub = world->hub, .answer = HUB_WRITTEN, .room = INT32_MAX };
+
+    (void)state;
+    fake_append(world->channel);
+    fake_append(world->channel);
+    fake_append(world->channel);
+    fake_run();
+    fake_pass(options.settle_ms);
+    fake_run();
+    assert_int_equal(world->channel->settled, 13);
+    hub_listen_after(world->hub, &player, &back.listener, &ear_ops, 11);
+    fake_run();
+    assert_int_equal(back.starts, 1);
+    ear_check(&back, 12, 13);
+    fake_append(world->channel);
+    fake_run();
+    ear_check(&back, 12, 14);
+    ear_check(&world->ear, 11, 14);
+    ear_leave(&back);
+    world_destroy(world);
+}
+
 /* What waited is not for it; what comes from the moment it was told that it listens is. */
 static void test_listener_that_starts_at_the_tip(void **state)
 {
@@ -1430,6 +1456,7 @@ int main(void)
         cmocka_unit_test(test_start_hears_before_it_knows),
         cmocka_unit_test(test_second_listener_starts_at_the_settled_mark),
         cmocka_unit_test(test_listener_that_starts_at_the_tip),
+        cmocka_unit_test(test_listener_that_starts_after_its_own_mark),
         cmocka_unit_test(test_gap_is_read),
         cmocka_unit_test(test_copies_of_what_was_read_are_nothing),
         cmocka_unit_test(test_one_read_in_flight),

@@ -208,7 +208,23 @@ static void a_mod_waits_until_its_bot_listens(void **state)
     rig_listening("c");
     rig_expect("1 < " MOD_WELCOME);
     rig_gone(&ws, WS_ENDED_BROKEN);
-    rig_expect("leave m:c broken", "part me/1");
+    rig_expect("leave m:c broken", "part me/1 for a while");
+}
+
+/* A server that comes back goes on where it was, whatever other mods have settled since. */
+static void a_mod_goes_on_at_its_own_mark(void **state)
+{
+    struct ws *ws = rig_open(1);
+
+    (void)state;
+    rig_say(ws, MOD_HANDSHAKE);
+    rig_member_at(RESULT_OK, "other/5", 7);
+    rig_server(RESULT_OK, "");
+    rig_expect("join c/s me/1", "touch c 125000", "other ! relay-replace 5", "listen m:c after 7");
+    rig_listening("c");
+    rig_expect("mark s 7", "1 < " MOD_WELCOME);
+    rig_gone(&ws, WS_ENDED_BROKEN);
+    rig_expect("leave m:c broken", "part me/1 for a while");
 }
 
 static void a_mod_does_not_wait_for_ever(void **state)
@@ -257,7 +273,7 @@ static void a_replaced_mod_goes(void **state)
     rig_hear("relay-replace", "2");
     rig_expect(NULL);
     rig_hear("relay-replace", "1");
-    rig_expect("leave m:c broken", "part me/1", "1 close replaced");
+    rig_expect("leave m:c broken", "part me/1 for a while", "1 close replaced");
     rig_hear("relay-replace", "1");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
     rig_expect(NULL);
@@ -277,7 +293,7 @@ static void a_mod_keeps_its_place_and_channel_up(void **state)
     rig_late(MOD_RENEW_MS);
     rig_expect("stay me/1", "touch c 125000");
     rig_stayed(RESULT_CONFLICT); /* the notice did not arrive */
-    rig_expect("leave m:c broken", "part me/1", "1 close replaced");
+    rig_expect("leave m:c broken", "part me/1 for a while", "1 close replaced");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
 }
 
@@ -289,13 +305,13 @@ static void without_a_store_no_mod_is_welcomed(void **state)
     rig_say(ws, MOD_HANDSHAKE);
     buf_clear(&rig.notes);
     rig_member(RESULT_UNAVAILABLE, "");
-    rig_expect("1 < " INTERNAL, "part me/1", "1 close disconnecting");
+    rig_expect("1 < " INTERNAL, "part me/1 for a while", "1 close disconnecting");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
     ws = rig_open(2);
     rig_say(ws, MOD_HANDSHAKE);
     buf_clear(&rig.notes);
     rig_server(RESULT_UNCERTAIN, "");
-    rig_expect("2 < " INTERNAL, "part me/2", "2 close disconnecting");
+    rig_expect("2 < " INTERNAL, "part me/2 for a while", "2 close disconnecting");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
 }
 
@@ -328,7 +344,7 @@ static void a_step_that_hangs_ends_the_connection(void **state)
     rig_server(RESULT_OK, "");
     buf_clear(&rig.notes);
     rig_late(JOIN_MS);
-    rig_expect("1 < " INTERNAL, "leave m:c broken", "part me/1", "1 close disconnecting");
+    rig_expect("1 < " INTERNAL, "leave m:c broken", "part me/1 for a while", "1 close disconnecting");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
 }
 
@@ -341,7 +357,7 @@ static void who_only_answers_our_close_may_come_back(void **state)
         struct ws *ws = open_mod(1);
 
         rig_ended(&ws, WS_ENDED_IN_ORDER, ours[i]);
-        rig_expect("leave m:c broken", "part me/1");
+        rig_expect("leave m:c broken", "part me/1 for a while");
     }
 }
 
@@ -819,6 +835,7 @@ int main(void)
         TEST(a_handshake_has_its_time),
         TEST(a_mod_is_welcomed_when_its_channel_is_listened_to),
         TEST(a_mod_waits_until_its_bot_listens),
+        TEST(a_mod_goes_on_at_its_own_mark),
         TEST(a_mod_does_not_wait_for_ever),
         TEST(a_bot_that_makes_no_sense_is_not_asked),
         TEST(a_mod_replaces_its_older_connection),

@@ -25,6 +25,12 @@ static void count_delivered(const struct relay_conn *conn)
     conn->relay->node->metrics.relay_delivered[conn->sender.side == RELAY_MOD]++;
 }
 
+static void note_written(struct relay_ear *ear)
+{
+    if (ear->on_written != NULL)
+        ear->on_written(ear);
+}
+
 static enum hub_take on_entry(struct hub_listener *listener, const struct hub_entry *entry)
 {
     struct relay_ear *ear = ear_of(listener);
@@ -40,8 +46,10 @@ static enum hub_take on_entry(struct hub_listener *listener, const struct hub_en
         return HUB_FULL;
     }
     count_delivered(conn);
-    if (sent == WS_WRITTEN)
+    if (sent == WS_WRITTEN) {
+        note_written(ear);
         return HUB_WRITTEN;
+    }
     join(&conn->unwritten, &ear->unwritten);
     return HUB_TAKEN;
 }
@@ -71,6 +79,14 @@ void relay_ear_listen(struct relay_ear *ear, enum channel_kind kind, struct slic
     struct channel_id id = { kind, relay_conn_realm(ear->conn), channel };
 
     hub_listen(ear->conn->relay->node->hub, &id, &ear->listener, &ear_ops);
+}
+
+void relay_ear_listen_after(struct relay_ear *ear, enum channel_kind kind, struct slice channel,
+                            uint64_t number)
+{
+    struct channel_id id = { kind, relay_conn_realm(ear->conn), channel };
+
+    hub_listen_after(ear->conn->relay->node->hub, &id, &ear->listener, &ear_ops, number);
 }
 
 void relay_ear_leave(struct relay_ear *ear, enum channel_leave how)
@@ -107,6 +123,7 @@ void relay_ears_drained(struct relay_conn *conn)
 
         list_remove(&ear->unwritten);
         hub_written(conn->relay->node->hub, &ear->listener);
+        note_written(ear);
     }
     if (!conn->is_blocked)
         return;

@@ -14,11 +14,16 @@ struct relay_ear {
     struct relay_conn *conn;
     struct list full, unwritten; /* in the connection's lists of these names */
     void (*on_listening)(struct relay_ear *ear);
+    void (*on_written)(struct relay_ear *ear); /* listener.written moves; NULL: not wanted */
 };
 
 void relay_ear_init(struct relay_ear *ear, struct relay_conn *conn,
                     void (*on_listening)(struct relay_ear *ear));
 void relay_ear_listen(struct relay_ear *ear, enum channel_kind kind, struct slice channel);
+
+/* Goes on after what was delivered to it before. */
+void relay_ear_listen_after(struct relay_ear *ear, enum channel_kind kind, struct slice channel,
+                            uint64_t number);
 void relay_ear_leave(struct relay_ear *ear, enum channel_leave how);
 
 static inline bool relay_ear_is_listening(const struct relay_ear *ear)

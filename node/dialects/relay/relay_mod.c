@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A mod: the newest connection of its server in its channel. Joining, it makes the channel known to
- * the realm, so that the bot who serves it listens; while it is there it keeps both up.
+ * the realm, so that the bot who serves it listens; while it is there it keeps both up. What it was
+ * delivered it marks as its own, because the channel's settled mark may be another mod's doing.
  */
 #include <stdlib.h>
 
@@ -20,6 +21,8 @@ struct relay_mod {
     char *server_id, *channel_id;
     struct store_op *placing, *touching;
     struct relay_address bot; /* who serves the channel, as far as known; else empty */
+    struct deadline marking;  /* what it was delivered is noted, once per window     */
+    uint64_t mark;            /* where it goes on; 0: where the channel stands       */
     bool has_place;
 };
 
@@ -48,8 +51,35 @@ static uint32_t keep_ms(const struct relay_conn *conn)
 
 /* ---- joining ----------------------------------------------------------------------------------- */
 
+static void mod_mark(struct relay_conn *conn)
+{
+    struct member_id place = place_of(conn);
+    uint64_t written = conn->mod->ear.listener.written;
+
+    deadline_clear(&conn->mod->marking);
+    if (written > 0)
+        member_mark(conn->relay->node->store, &place, written, PLACE_TTL_MS, NULL, NULL, NULL);
+}
+
+static void on_marking_due(struct deadline *deadline)
+{
+    mod_mark(LIST_ENTRY(deadline, struct relay_mod, marking)->ear.conn);
+}
+
+static void on_ear_written(struct relay_ear *ear)
+{
+    struct relay_mod *mod = LIST_ENTRY(ear, struct relay_mod, ear);
+    struct relay *relay = ear->conn->relay;
+
+    if (!deadline_is_set(&mod->marking))
+        deadline_set(relay->deadlines, &mod->marking, relay->node->config->settle_delay_ms,
+                     on_marking_due);
+}
+
+/* From here on it has a mark, before anything is delivered. */
 static void on_ear_listening(struct relay_ear *ear)
 {
+    mod_mark(ear->conn);
     if (ear->conn->state == RELAY_LISTENING)
         relay_conn_enter(ear->conn, RELAY_OPEN);
 }
@@ -65,6 +95,8 @@ void relay_mod_create(struct relay_conn *conn, struct relay_handshake *handshake
     conn->sender.server_id = mod->server_id;
     conn->sender.channel_id = mod->channel_id;
     relay_ear_init(&mod->ear, conn, on_ear_listening);
+    mod->ear.on_written = on_ear_written;
+    deadline_init(&mod->marking);
 }
 
 void relay_mod_destroy(struct relay_mod **mod)
@@ -73,6 +105,7 @@ void relay_mod_destroy(struct relay_mod **mod)
         return;
     store_cancel(&(*mod)->placing);
     store_cancel(&(*mod)->touching);
+    deadline_clear(&(*mod)->marking);
     free((*mod)->server_id);
     free((*mod)->channel_id);
     free(*mod);
@@ -88,7 +121,7 @@ static void try_claimed(struct relay_conn *conn)
         relay_conn_claimed(conn, slice_of(mod->bot.text), channel_of(conn));
 }
 
-static void on_placed(enum result result, struct slice former, void *ctx)
+static void on_placed(enum result result, const struct member *member, void *ctx)
 {
     struct relay_conn *conn = ctx;
 
@@ -96,7 +129,8 @@ static void on_placed(enum result result, struct slice former, void *ctx)
         relay_conn_refuse(conn, RELAY_INTERNAL);
         return;
     }
-    relay_tell_replaced(conn->relay, former);
+    conn->mod->mark = member->mark;
+    relay_tell_replaced(conn->relay, member->former);
     try_claimed(conn);
 }
 
@@ -125,7 +159,12 @@ static void mod_claim(struct relay_conn *conn)
 
 static void mod_listen(struct relay_conn *conn)
 {
-    relay_ear_listen(&conn->mod->ear, CHANNEL_MODS, channel_of(conn));
+    struct relay_mod *mod = conn->mod;
+
+    if (mod->mark > 0)
+        relay_ear_listen_after(&mod->ear, CHANNEL_MODS, channel_of(conn), mod->mark);
+    else
+        relay_ear_listen(&mod->ear, CHANNEL_MODS, channel_of(conn));
 }
 
 /* ---- staying and leaving ----------------------------------------------------------------------- */
@@ -152,12 +191,16 @@ static void mod_leave(struct relay_conn *conn, enum channel_leave how)
 {
     struct relay_mod *mod = conn->mod;
     struct member_id place = place_of(conn);
+    bool is_broken = how == CHANNEL_LEAVE_BROKEN;
+    uint32_t grace_ms = is_broken ? conn->relay->node->config->reconnect_grace_ms : 0;
 
     store_cancel(&mod->placing);
     store_cancel(&mod->touching);
+    if (deadline_is_set(&mod->marking))
+        mod_mark(conn);
     relay_ear_leave(&mod->ear, how);
     if (mod->has_place)
-        member_release(conn->relay->node->store, &place, NULL, NULL, NULL);
+        member_release(conn->relay->node->store, &place, grace_ms, NULL, NULL, NULL);
 }
 
 const struct relay_role relay_mod_role = {
