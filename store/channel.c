@@ -32,7 +32,6 @@ static const struct {
     [CHANNEL_BROADCAST] = { "broadcast", true },
     [CHANNEL_MODS] = { "mods", true },
     [CHANNEL_BOT] = { "bot", false },
-    [CHANNEL_REALM] = { "realm", true },
     [CHANNEL_MAILBOX] = { "mailbox", false },
 };
 

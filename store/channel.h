@@ -21,7 +21,6 @@ enum channel_kind {
     CHANNEL_BROADCAST, /* feed:  all players of a realm                     id: "all"            */
     CHANNEL_MODS,      /* feed:  a relay channel's mods                     id: relay channel    */
     CHANNEL_BOT,       /* queue: a relay channel's bot                      id: relay channel    */
-    CHANNEL_REALM,     /* feed:  what changes among a relay realm's clients id: "all"            */
     CHANNEL_MAILBOX,   /* queue: a job's commands, taken by polls           id: job              */
     CHANNEL_KINDS
 };

@@ -54,8 +54,7 @@ const struct channel_stats *channel_stats(const struct store *store)
 
 const char *channel_kind_name(enum channel_kind kind)
 {
-    static const char *const names[] = { "node", "player", "broadcast", "mods",
-                                         "bot",  "realm",  "mailbox" };
+    static const char *const names[] = { "node", "player", "broadcast", "mods", "bot", "mailbox" };
 
     return names[kind];
 }
