@@ -12,9 +12,9 @@
 
 static const struct http_route routes[] = {
     { HTTP_GET, "/api/v1/commands", poll_handle, false },
-    { HTTP_POST, "/api/v1/commands", enqueue_handle, false },
-    { HTTP_GET, "/api/v1/jobs", jobs_handle, false },
-    { HTTP_GET, "/api/v1/jobs/{}", job_handle, false },
+    { HTTP_POST, "/api/v1/commands", enqueue_handle, true },
+    { HTTP_GET, "/api/v1/jobs", jobs_handle, true },
+    { HTTP_GET, "/api/v1/jobs/{}", job_handle, true },
 };
 
 static void *mailbox_open(struct node *node)

@@ -17,8 +17,8 @@ enum { BROADCAST_TTL_MS = 10000 };
 
 static const struct http_route routes[] = {
     { HTTP_GET, "/ws", player_handle, false },
-    { HTTP_POST, "/publish", publish_handle, false },
-    { HTTP_POST, "/broadcast", broadcast_handle, false },
+    { HTTP_POST, "/publish", publish_handle, true },
+    { HTTP_POST, "/broadcast", broadcast_handle, true },
 };
 
 static void *push_open(struct node *node)
