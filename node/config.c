@@ -115,6 +115,8 @@ const struct option options[] = {
       "TIME", "how long a channel whose listener broke off keeps the live bound", NULL },
     { "redis", OPTION_SECRET, GROUP_REDIS, NEEDS_RESTART, FIELD(redis), "", ANY_LENGTH,
       "URL", "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:///PATH[?db=N] (default a private redis-server in --data)", NULL },
+    { "redis-pending-bytes", OPTION_SIZE, GROUP_REDIS, ON_RELOAD, FIELD(redis_pending_bytes), "64MiB", MIB(20), MIB(1024),
+      "SIZE", "bytes of operations without an answer; beyond it requests fail as unavailable", NULL },
     { "redis-pending-max", OPTION_INT, GROUP_REDIS, ON_RELOAD, FIELD(redis_pending_max), "65536", 16, 16777216,
       "N", "operations without an answer; beyond it requests fail as unavailable", NULL },
     { "redis-timeout", OPTION_DURATION, GROUP_REDIS, ON_RELOAD, FIELD(redis_timeout_ms), "5s", 100, MINUTES(5),

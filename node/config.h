@@ -54,7 +54,7 @@ struct config {
     struct strings cors_origins;
 
     /* Redis and channels */
-    uint32_t redis_timeout_ms, redis_wait_ms, redis_pending_max;
+    uint32_t redis_timeout_ms, redis_wait_ms, redis_pending_max, redis_pending_bytes;
     uint32_t reconnect_grace_ms;
     uint32_t live_bound;
     uint32_t feed_keep, feed_keep_ms;

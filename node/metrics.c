@@ -102,6 +102,16 @@ static const char *drop_labels(size_t index)
                   channel_drop_name((enum channel_drop)(index % DROP_REASONS)));
 }
 
+static const char *bound_labels(size_t index)
+{
+    static const char *const bounds[STORE_BOUNDS] = {
+        [STORE_PENDING_MAX] = "redis_pending_max",
+        [STORE_PENDING_BYTES] = "redis_pending_bytes",
+    };
+
+    return label("limit", bounds[index]);
+}
+
 static const char *answer_labels(size_t index)
 {
     static const char *const answers[AUTH_UNKNOWN + 1] = {
@@ -163,6 +173,7 @@ static const struct family store_families[] = {
     { "signalbox_redis_malformed_replies_total", "replies of a wrong type or length", ONE(store_stats, malformed_replies) },
     { "signalbox_redis_losses_total", "channels whose numbers went back: Redis itself lost something", ONE(store_stats, losses) },
     { "signalbox_store_operations_pending", "operations without an answer", ONE(store_stats, pending) },
+    { "signalbox_store_refused_total", "operations that were one too many", MANY(store_stats, refused, bound_labels) },
 };
 
 static const struct family channel_families[] = {
@@ -179,6 +190,7 @@ static const struct family hub_families[] = {
     { "signalbox_hub_reads_total", "reads of a channel's list", ONE(hub_stats, reads) },
     { "signalbox_hub_settles_total", "settles", ONE(hub_stats, settles) },
     { "signalbox_hub_stalls_total", "times a channel's listeners took no more for too long", ONE(hub_stats, stalls) },
+    { "signalbox_hub_losses_total", "channels whose numbers went back, as a subscription or a hold shows it", ONE(hub_stats, losses) },
     { "signalbox_hub_gaps_total", "times a listener missed messages", MANY(hub_stats, gaps, kind_labels) },
 };
 

@@ -50,6 +50,7 @@ struct store_options server_store_options(const struct server *server)
         .timeout_ms = config->redis_timeout_ms,
         .wait_ms = config->redis_wait_ms,
         .pending_max = config->redis_pending_max,
+        .pending_bytes = config->redis_pending_bytes,
     };
 }
 

@@ -241,6 +241,7 @@ static void operate(struct run *run, const char *url, struct why *why)
         .timeout_ms = run->config->redis_timeout_ms,
         .wait_ms = run->config->redis_wait_ms,
         .pending_max = run->config->redis_pending_max,
+        .pending_bytes = run->config->redis_pending_bytes,
     };
 
     run->store = store_open(&run->loop, &options, on_state, run, why);

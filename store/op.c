@@ -135,9 +135,19 @@ static void op_free(struct store *store, struct store_op *op)
     store->spare_count++;
 }
 
+/* False when there are too many already, or too large ones. */
+static bool add(struct store *store, struct store_op *op, const struct op_call *call)
+{
+    bool is_one_too_many = store->stats.pending > store->pending_max;
+
+    if (!is_one_too_many && pipeline_add(&store->pipeline, op, call))
+        return true;
+    store->stats.refused[is_one_too_many ? STORE_PENDING_MAX : STORE_PENDING_BYTES]++;
+    return false;
+}
+
 void op_start(struct store *store, const struct op_call *call, struct store_op **slot)
 {
-    bool has_room = store->stats.pending < store->pending_max;
     struct store_op *op = op_create(store, call);
 
     assert(!store->is_closed);
@@ -145,7 +155,7 @@ void op_start(struct store *store, const struct op_call *call, struct store_op *
     op->slot = slot;
     if (slot != NULL)
         *slot = op;
-    if (!has_room || !pipeline_add(&store->pipeline, op, call)) {
+    if (!add(store, op, call)) {
         op->ending = RESULT_UNAVAILABLE;
         list_append(&store->ending, &op->node);
     }

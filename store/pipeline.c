@@ -8,8 +8,7 @@
 #include "store/scripts.h"
 
 enum {
-    BYTES_MAX = 64 * 1024 * 1024,
-    RELOAD_MAX = 4 * 1024 * 1024, /* what a reload may need beyond that */
+    RELOAD_MAX = 4 * 1024 * 1024, /* what a reload may need beyond the bound */
     BYTES_KEEP = 1024 * 1024,     /* an empty buffer larger than this is given back */
     COMPACT_MIN = 64 * 1024,
 };
@@ -22,9 +21,14 @@ static struct store_op *op_of(struct list *node)
 void pipeline_init(struct pipeline *pipeline)
 {
     *pipeline = (struct pipeline){ .base = 0 };
-    buf_init(&pipeline->bytes, BYTES_MAX);
+    buf_init(&pipeline->bytes, 0);
     list_init(&pipeline->ops);
     list_init(&pipeline->again);
+}
+
+void pipeline_set_max(struct pipeline *pipeline, size_t bytes_max)
+{
+    pipeline->bytes.max = pipeline->bytes_max = bytes_max;
 }
 
 void pipeline_fini(struct pipeline *pipeline)
@@ -145,7 +149,7 @@ static void begin_anew(struct pipeline *pipeline, struct store *store,
     list_init(&waiting);
     list_splice(&waiting, &pipeline->again);
     list_splice(&waiting, &pipeline->ops);
-    buf_init(&pipeline->bytes, BYTES_MAX + RELOAD_MAX);
+    buf_init(&pipeline->bytes, old.len + RELOAD_MAX);
     pipeline->base = pipeline->written = 0;
     pipeline->is_reloading = false;
     if (make_load != NULL)
@@ -159,7 +163,7 @@ static void begin_anew(struct pipeline *pipeline, struct store *store,
         (void)has_room;
         op->offset = offset;
     }
-    pipeline->bytes.max = BYTES_MAX;
+    pipeline->bytes.max = pipeline->bytes_max;
     list_splice(&pipeline->ops, &waiting);
     buf_fini(&old);
 }

@@ -22,12 +22,15 @@ struct pipeline {
     uint64_t base;    /* how many bytes were there before bytes.data[0] */
     uint64_t written; /* counted from the same beginning               */
     uint64_t pause;   /* while reloading: nothing is written beyond     */
+    size_t bytes_max;
     bool is_reloading;
     struct list ops;   /* in flight and not yet written                         */
     struct list again; /* met NOSCRIPT; older than everything that is unwritten */
 };
 
 void pipeline_init(struct pipeline *pipeline);
+void pipeline_set_max(struct pipeline *pipeline,
+                      size_t bytes_max);       /* for what is added from now on */
 void pipeline_fini(struct pipeline *pipeline); /* no operation is left: asserted */
 
 /* False when there is no room for its bytes. */

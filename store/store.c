@@ -21,6 +21,7 @@
 enum {
     MINUTE_MS = 60 * 1000,
     REPEATS_MAX = 8,
+    PENDING_BYTES = 64 * 1024 * 1024,
 };
 
 static struct store_op *op_of(struct list *node)
@@ -283,6 +284,8 @@ static void take_limits(struct store *store, const struct store_options *options
     store->timeout_ms = options->timeout_ms;
     store->wait_ms = options->wait_ms;
     store->pending_max = options->pending_max;
+    pipeline_set_max(&store->pipeline,
+                     options->pending_bytes > 0 ? options->pending_bytes : PENDING_BYTES);
 }
 
 void store_set_limits(struct store *store, const struct store_options *options)
@@ -304,6 +307,7 @@ struct store *store_open(uv_loop_t *loop, const struct store_options *options,
     store = xcalloc(1, sizeof *store);
     store->loop = loop;
     store->url = url;
+    pipeline_init(&store->pipeline);
     take_limits(store, options);
     store->on_state = on_state;
     store->ctx = ctx;
@@ -312,7 +316,6 @@ struct store *store_open(uv_loop_t *loop, const struct store_options *options,
     store->stats.verbs = store->verbs;
     store->stats.verb_count = VERB_COUNT;
     buf_init(&store->tail, CHANNEL_PAYLOAD_MAX + 16);
-    pipeline_init(&store->pipeline);
     list_init(&store->ending);
     list_init(&store->spare);
     uv_prepare_init(loop, &store->flusher);

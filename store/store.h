@@ -27,6 +27,7 @@ struct store_options {
     uint32_t timeout_ms;    /* a command without an answer for so long breaks the link: uncertain */
     uint32_t wait_ms;       /* how long an operation may wait for a reconnect: then unavailable   */
     uint32_t pending_max;   /* operations without an answer; above it they are unavailable        */
+    uint32_t pending_bytes; /* their bytes, likewise; 0: 64 MiB                                   */
 };
 
 typedef void store_state_fn(bool is_up, void *ctx);
@@ -68,19 +69,22 @@ enum { STORE_BUCKETS = 14 };
 extern const uint32_t store_bucket_us[STORE_BUCKETS]; /* the last one is UINT32_MAX */
 
 struct store_verb_stats {
-    const char *name;                  /* "channel_append", "credential_find", …           */
+    const char *name; /* "channel_append", "credential_find", …           */
     uint64_t results[RESULT_COUNT];
-    uint64_t buckets[STORE_BUCKETS];   /* not cumulative                                    */
+    uint64_t buckets[STORE_BUCKETS]; /* not cumulative                                    */
     uint64_t sum_us;
 };
 
+enum store_bound { STORE_PENDING_MAX, STORE_PENDING_BYTES, STORE_BOUNDS };
+
 struct store_stats {
-    uint64_t connects, disconnects;    /* command link                                      */
+    uint64_t connects, disconnects; /* command link                                      */
     uint64_t topic_connects, topic_disconnects;
-    uint64_t script_loads;             /* NOSCRIPT recovered                                */
-    uint64_t malformed_replies;        /* wrong type or arity; the operation was uncertain  */
-    uint64_t losses;                   /* numbers went back: Redis itself lost something    */
-    uint64_t pending;                  /* operations without an answer, now                 */
+    uint64_t script_loads;          /* NOSCRIPT recovered                                */
+    uint64_t malformed_replies;     /* wrong type or arity; the operation was uncertain  */
+    uint64_t losses;                /* numbers went back: Redis itself lost something    */
+    uint64_t pending;               /* operations without an answer, now                 */
+    uint64_t refused[STORE_BOUNDS]; /* unavailable because there were too many           */
     const struct store_verb_stats *verbs;
     size_t verb_count;
 };

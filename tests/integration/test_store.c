@@ -341,6 +341,8 @@ static void refuses_what_is_too_much_but_later(void **state)
     append_text(rig, &id, "fits", &answer);
     assert_int_equal(rig_wait(rig, &answer), RESULT_OK);
     assert_int_equal(crowd->results[RESULT_OK], 2 * MANY);
+    assert_int_equal(store_stats(rig->store)->refused[STORE_PENDING_MAX], 1);
+    assert_int_equal(store_stats(rig->store)->refused[STORE_PENDING_BYTES], 0);
     free(crowd);
 }
 
@@ -359,6 +361,8 @@ static void refuses_what_has_no_room(void **state)
     for (unsigned i = 0; i < COUNT; i++)
         assert_int_equal(rig_wait(rig, &answers[i]), i < FIT ? RESULT_OK : RESULT_UNAVAILABLE);
     rig_expect(rig, "llen sb:{node:test:room}:q", "4");
+    assert_int_equal(store_stats(rig->store)->refused[STORE_PENDING_MAX], 0);
+    assert_int_equal(store_stats(rig->store)->refused[STORE_PENDING_BYTES], COUNT - FIT);
     free(large);
 }
 
@@ -746,7 +750,8 @@ static void checks_every_entry_of_a_batch(void **state)
 
         print_message("  %s\n", cases[i].name);
         faked->fake.answer = cases[i].answer;
-        channel_read(faked->rig.store, &id, 5, CHANNEL_READ_MAX, on_any_batch, &answer, &answer.slot);
+        channel_read(faked->rig.store, &id, 5, CHANNEL_READ_MAX, on_any_batch, &answer,
+                     &answer.slot);
         assert_int_equal(rig_wait(&faked->rig, &answer), cases[i].wanted);
     }
 }

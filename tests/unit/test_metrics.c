@@ -26,7 +26,7 @@ static struct store_verb_stats verbs[] = {
     { .name = "credential_find" },
 };
 static struct store_stats store_numbers = {
-    .connects = 3, .losses = 1, .verbs = verbs, .verb_count = 2
+    .connects = 3, .losses = 1, .refused = { 15, 16 }, .verbs = verbs, .verb_count = 2
 };
 
 const uint32_t store_bucket_us[STORE_BUCKETS] = {
@@ -240,6 +240,9 @@ static const struct {
     { "signalbox_channel_appended_total{kind=\"bot\",mode=\"live\"}", "9" },
     { "signalbox_channel_dropped_total{kind=\"player\",reason=\"live_bound\"}", "10" },
     { "signalbox_hub_gaps_total{kind=\"mods\"}", "11" },
+    { "signalbox_hub_losses_total", "17" },
+    { "signalbox_store_refused_total{limit=\"redis_pending_max\"}", "15" },
+    { "signalbox_store_refused_total{limit=\"redis_pending_bytes\"}", "16" },
     { "signalbox_auth_answers_total{kind=\"player\",answer=\"refused\"}", "12" },
     { "signalbox_auth_answers_total{kind=\"player\",answer=\"pending\"}", "(none)" },
     { "signalbox_redis_losses_total", "1" },
@@ -272,6 +275,7 @@ static void counters_stand_under_their_labels(void **state)
     channels.appended[CHANNEL_BOT][1] = 9;
     channels.dropped[CHANNEL_PLAYER][DROP_LIVE_BOUND] = 10;
     hub_numbers.gaps[CHANNEL_MODS] = 11;
+    hub_numbers.losses = 17;
     auth_numbers.answers[CREDENTIAL_PLAYER][AUTH_REFUSED] = 12;
     page_read(&page, &node);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
