@@ -8,7 +8,7 @@
 #include "store/key.h"
 #include "store/op.h"
 
-enum { FORGET_MS = 6 * NODES_LEASE_MS };
+enum { FORGET_MS = 6 * NODES_LEASE_MS, QUIET_MS = NODES_LEASE_MS / 2 };
 
 static void start(struct store *store, const struct verb *verb, const struct slice *args,
                   size_t arg_count, const void *state, size_t state_size, struct store_op **slot)
@@ -37,10 +37,11 @@ void nodes_beat(struct store *store, const char *node_id, store_done_fn *done, v
                                       .judge = op_judge_integer,
                                       .deliver = op_deliver_done };
     struct op_done beating = { done, ctx };
-    struct op_number forget;
-    struct slice args[] = { slice_of(node_id), op_u64(&forget, FORGET_MS) };
+    struct op_number forget, quiet;
+    struct slice args[] = { slice_of(node_id), op_u64(&forget, FORGET_MS),
+                            op_u64(&quiet, QUIET_MS) };
 
-    start(store, &verb, args, 2, &beating, sizeof beating, slot);
+    start(store, &verb, args, 3, &beating, sizeof beating, slot);
 }
 
 void nodes_leave(struct store *store, const char *node_id, store_done_fn *done, void *ctx,
@@ -87,8 +88,8 @@ void nodes_list_live(struct store *store, nodes_live_fn *done, void *ctx, struct
                                       .judge = judge_ids,
                                       .deliver = deliver_ids };
     struct listing listing = { done, ctx };
-    struct op_number lease;
-    struct slice arg = op_u64(&lease, NODES_LEASE_MS);
+    struct op_number lease, quiet;
+    struct slice args[] = { op_u64(&lease, NODES_LEASE_MS), op_u64(&quiet, QUIET_MS) };
 
-    start(store, &verb, &arg, 1, &listing, sizeof listing, slot);
+    start(store, &verb, args, 2, &listing, sizeof listing, slot);
 }

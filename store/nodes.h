@@ -5,8 +5,8 @@
 #include "store/store.h"
 
 /*
- * Which nodes live: each says so every NODES_BEAT_MS. One that was silent for NODES_LEASE_MS is dead;
- * its id never comes back.
+ * Which nodes live: each says so every NODES_BEAT_MS. One that was silent for NODES_LEASE_MS is dead,
+ * unless all of them were: then it was Redis that was away, and they have another lease to be heard.
  */
 enum { NODES_BEAT_MS = 3000, NODES_LEASE_MS = 10000 };
 

@@ -94,6 +94,37 @@ static void does_not_list_who_is_silent(void **state)
     rig_expect(rig, "zcard sb:{nodes:all:all}:live", "3");
 }
 
+static void takes_nobody_for_dead_while_nobody_is_heard(void **state)
+{
+    struct rig *rig = *state;
+
+    set_silent_for(rig, "a", 4 * NODES_LEASE_MS);
+    set_silent_for(rig, "b", 4 * NODES_LEASE_MS - 1000);
+    expect_live(rig, (const char *const[]){ "a", "b" }, 2);
+}
+
+static void gives_all_a_lease_when_one_comes_back_after_a_silence_of_all(void **state)
+{
+    struct rig *rig = *state;
+
+    set_silent_for(rig, "a", 20 * NODES_LEASE_MS);
+    set_silent_for(rig, "b", 20 * NODES_LEASE_MS - 1000);
+    beat(rig, "b");
+    expect_live(rig, (const char *const[]){ "a", "b" }, 2);
+    set_silent_for(rig, "a", NODES_LEASE_MS + 1000); /* it has not come back */
+    beat(rig, "b");
+    expect_live(rig, (const char *const[]){ "b" }, 1);
+}
+
+static void a_newcomer_shows_nothing_of_the_silent(void **state)
+{
+    struct rig *rig = *state;
+
+    set_silent_for(rig, "dead", NODES_LEASE_MS + 1000);
+    beat(rig, "new");
+    expect_live(rig, (const char *const[]){ "new" }, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 
 int main(void)
@@ -102,6 +133,9 @@ int main(void)
         TEST(lists_who_has_beaten),
         TEST(does_not_list_who_has_left),
         TEST(does_not_list_who_is_silent),
+        TEST(takes_nobody_for_dead_while_nobody_is_heard),
+        TEST(gives_all_a_lease_when_one_comes_back_after_a_silence_of_all),
+        TEST(a_newcomer_shows_nothing_of_the_silent),
     };
 
     return cmocka_run_group_tests_name("nodes", tests, NULL, NULL);
