@@ -4,13 +4,26 @@
  * is called back before http_upgrade() returns, and is then given to lws together with a handshake
  * that lws will accept.
  */
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "ws_conn.h"
 #include "ws_deflate.h"
+
+/* What the kernel may hold of what it has not sent yet. Its own bound is megabytes for each peer that
+ * does not read, and all of that would count as delivered and go with the connection. */
+enum { UNSENT_MAX = 64 * 1024 };
+
+static void bound_unsent(int fd)
+{
+    int bytes = UNSENT_MAX;
+
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); /* no TCP: no harm */
+}
 
 static void put(struct ws_arrival *arrival, struct slice bytes)
 {
@@ -69,6 +82,7 @@ void ws_arrive(struct ws_host *host)
     struct lws *wsi;
 
     list_remove(&arrival->node);
+    bound_unsent(arrival->fd);
     host->arriving = arrival;
     wsi = lws_adopt_socket_vhost_readbuf(host->vhost, arrival->fd, arrival->head, len);
     host->arriving = NULL;

@@ -117,19 +117,21 @@ ${servers}
 
 /** `count` replicas over one Redis, ended (and checked for leaks) when the test is over. */
 export async function startCluster(t, { count = 1, args = [], balancer = false, binary, env } = {}) {
+  const cluster = { replicas: [], args };
+  // hooks run in the order in which they were made: the replicas end before their Redis does
+  t.after(async () => {
+    cluster.redis?.resume();
+    const ends = await Promise.allSettled(cluster.replicas.map((replica) => replica.stop()));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  });
   const redis = await Redis.start(t);
-  const cluster = { redis, replicas: [], args };
+  cluster.redis = redis;
   cluster.add = async (more = []) => {
     const replica = new Replica(await freePort(), ['--redis', redis.url, ...args, ...more], { binary, env });
     cluster.replicas.push(replica);
     await replica.launch();
     return replica;
   };
-  t.after(async () => {
-    redis.resume();
-    const ends = await Promise.allSettled(cluster.replicas.map((replica) => replica.stop()));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  });
   await Promise.all(Array.from({ length: count }, () => cluster.add()));
   if (balancer) cluster.balancer = await startBalancer(t, cluster.replicas);
   cluster.token = (kind, subject, ...more) => addToken(redis.url, kind, subject, ...more);
