@@ -20,19 +20,25 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_
 
 typedef void http_handle_fn(struct http_request *request, void *dialect);
 
+enum http_trait {
+    HTTP_PLAIN = 0,
+    HTTP_CROSS_ORIGIN = 1, /* a browser of another origin may call it (--cors-origins) */
+    HTTP_EFFECTIVE = 2,    /* a GET that does something: HEAD, which must not, gets 405 */
+};
+
 struct http_route {
-    enum http_method method;    /* GET answers HEAD too                                          */
-    const char *path;           /* "/publish"; a last segment "{}" matches any one: http_param() */
+    enum http_method method; /* GET answers HEAD too, unless it is effective                  */
+    const char *path;        /* "/publish"; a last segment "{}" matches any one: http_param() */
     http_handle_fn *handle;
-    bool is_cross_origin;       /* a browser of another origin may call it (--cors-origins)      */
+    unsigned traits; /* of enum http_trait */
 };
 
 /* ---- reading: all borrowed until the request is answered or gone ------------------------------ */
 
 enum http_method http_request_method(const struct http_request *request);
-struct slice http_path(const struct http_request *request);   /* as sent, without the query      */
-struct slice http_param(const struct http_request *request);  /* the "{}" segment, decoded       */
-struct slice http_body(const struct http_request *request);   /* empty when there is none        */
+struct slice http_path(const struct http_request *request);  /* as sent, without the query      */
+struct slice http_param(const struct http_request *request); /* the "{}" segment, decoded       */
+struct slice http_body(const struct http_request *request);  /* empty when there is none        */
 const struct peer *http_peer(const struct http_request *request);
 
 /* The first header of that name (lower case), trimmed. data is NULL when there is none. */

@@ -131,13 +131,21 @@ static void answer_allowed(struct http_request *request, int status, const char 
     http_reply(request, &reply);
 }
 
+static bool is_allowed(const struct http_request *request)
+{
+    enum http_method method = request->head.method;
+
+    return method != HTTP_METHODS && request->resource->methods[method].handle != NULL &&
+           (!request->head.is_head || request->resource->has_head);
+}
+
 static void request_handle(struct http_request *request, struct slice param)
 {
     struct http_conn *conn = request->conn;
     enum http_method method = request->head.method;
     const struct http_resource *resource = request->resource;
 
-    if (method == HTTP_METHODS || resource->methods[method].handle == NULL) {
+    if (!is_allowed(request)) {
         answer_allowed(request, 405, resource->allow);
     } else if (!param_decode(request, param)) {
         http_reply_error(request, 400, "Malformed percent-encoding.");

@@ -85,12 +85,20 @@ static void allow_add(char allow[HTTP_ALLOW_SIZE], const char *names)
     }
 }
 
-void http_routes_add(struct http_routes *routes, const struct http_route *route, void *ctx)
+/* What is allowed with the route. */
+static const char *names_of(const struct http_route *route)
 {
     static const char *const names[HTTP_METHODS] = {
         [HTTP_GET] = "GET, HEAD", [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
         [HTTP_PATCH] = "PATCH",   [HTTP_DELETE] = "DELETE",
     };
+
+    return route->traits & HTTP_EFFECTIVE && route->method == HTTP_GET ? "GET"
+                                                                       : names[route->method];
+}
+
+void http_routes_add(struct http_routes *routes, const struct http_route *route, void *ctx)
+{
     struct slice path = slice_of(route->path);
     bool has_param = path.len > 3 && strcmp(route->path + path.len - 3, "/{}") == 0;
 
@@ -104,9 +112,10 @@ void http_routes_add(struct http_routes *routes, const struct http_route *route,
     assert(resource->methods[route->method].handle == NULL);
     resource->methods[route->method].handle = route->handle;
     resource->methods[route->method].ctx = ctx;
-    allow_add(resource->allow, names[route->method]);
-    if (route->is_cross_origin)
-        allow_add(resource->cross_origin, names[route->method]);
+    resource->has_head |= route->method == HTTP_GET && !(route->traits & HTTP_EFFECTIVE);
+    allow_add(resource->allow, names_of(route));
+    if (route->traits & HTTP_CROSS_ORIGIN)
+        allow_add(resource->cross_origin, names_of(route));
 }
 
 const struct http_resource *http_routes_find(const struct http_routes *routes, struct slice path,

@@ -15,6 +15,7 @@ struct http_resource {
         http_handle_fn *handle; /* NULL: not this method */
         void *ctx;
     } methods[HTTP_METHODS];
+    bool has_head;                      /* HEAD may be asked of its GET                     */
     char allow[HTTP_ALLOW_SIZE];        /* "GET, HEAD, POST, OPTIONS"                       */
     char cross_origin[HTTP_ALLOW_SIZE]; /* those a browser of another origin may use, or "" */
 };

@@ -54,7 +54,7 @@ static void on_metrics(struct http_request *request, void *node)
 }
 
 const struct http_route ops_routes[] = {
-    { .method = HTTP_GET, .path = "/health", .handle = on_health, .is_cross_origin = true },
+    { .method = HTTP_GET, .path = "/health", .handle = on_health, .traits = HTTP_CROSS_ORIGIN },
     { .method = HTTP_GET, .path = "/healthz", .handle = on_live },
     { .method = HTTP_GET, .path = "/readyz", .handle = on_ready },
     { .method = HTTP_GET, .path = "/metrics", .handle = on_metrics },

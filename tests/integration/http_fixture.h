@@ -176,20 +176,30 @@ static void handle_many(struct http_request *request, void *ctx)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/", handle_hello, false },        { HTTP_GET, "/hello", handle_hello, false },
-    { HTTP_POST, "/echo", handle_echo, false },    { HTTP_PUT, "/echo", handle_echo, false },
-    { HTTP_GET, "/item/{}", handle_item, false },  { HTTP_GET, "/query", handle_query, false },
-    { HTTP_GET, "/header", handle_header, false }, { HTTP_GET, "/bearer", handle_bearer, false },
-    { HTTP_GET, "/peer", handle_peer, false },     { HTTP_GET, "/large", handle_large, false },
-    { HTTP_GET, "/ws", handle_upgrade, false },    { HTTP_POST, "/ws", handle_upgrade, false },
-    { HTTP_GET, "/text", handle_text, false },     { HTTP_GET, "/busy", handle_busy, false },
-    { HTTP_GET, "/many", handle_many, false },     { HTTP_GET, "/shared", handle_hello, true },
-    { HTTP_PUT, "/shared", handle_echo, true },    { HTTP_DELETE, "/shared", handle_hello, false },
+    { HTTP_GET, "/", handle_hello, HTTP_PLAIN },
+    { HTTP_GET, "/hello", handle_hello, HTTP_PLAIN },
+    { HTTP_POST, "/echo", handle_echo, HTTP_PLAIN },
+    { HTTP_PUT, "/echo", handle_echo, HTTP_PLAIN },
+    { HTTP_GET, "/item/{}", handle_item, HTTP_PLAIN },
+    { HTTP_GET, "/query", handle_query, HTTP_PLAIN },
+    { HTTP_GET, "/header", handle_header, HTTP_PLAIN },
+    { HTTP_GET, "/bearer", handle_bearer, HTTP_PLAIN },
+    { HTTP_GET, "/peer", handle_peer, HTTP_PLAIN },
+    { HTTP_GET, "/large", handle_large, HTTP_PLAIN },
+    { HTTP_GET, "/ws", handle_upgrade, HTTP_PLAIN },
+    { HTTP_POST, "/ws", handle_upgrade, HTTP_PLAIN },
+    { HTTP_GET, "/text", handle_text, HTTP_PLAIN },
+    { HTTP_GET, "/busy", handle_busy, HTTP_PLAIN },
+    { HTTP_GET, "/many", handle_many, HTTP_PLAIN },
+    { HTTP_GET, "/shared", handle_hello, HTTP_CROSS_ORIGIN },
+    { HTTP_PUT, "/shared", handle_echo, HTTP_CROSS_ORIGIN },
+    { HTTP_DELETE, "/shared", handle_hello, HTTP_PLAIN },
+    { HTTP_GET, "/take", handle_hello, HTTP_EFFECTIVE },
 };
 
 static const struct http_route hold_routes[] = {
-    { HTTP_GET, "/hold", handle_hold, false },
-    { HTTP_POST, "/hold", handle_hold, false },
+    { HTTP_GET, "/hold", handle_hold, HTTP_PLAIN },
+    { HTTP_POST, "/hold", handle_hold, HTTP_PLAIN },
 };
 
 /* ---- its life -------------------------------------------------------------------------------------- */

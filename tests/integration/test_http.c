@@ -112,6 +112,8 @@ static const struct row rows[] = {
       "Method not allowed.", "Allow: PUT, POST, OPTIONS\r\n", STAYS },
     { "HEAD where there is no GET", W("HEAD /echo" H11 "\r\n"), "405 Method Not Allowed",
       "application/json", NULL, "Content-Length: 31\r\nAllow: PUT, POST, OPTIONS\r\n", STAYS },
+    { "HEAD where GET does something", W("HEAD /take" H11 "\r\n"), "405 Method Not Allowed",
+      "application/json", NULL, "Content-Length: 31\r\nAllow: GET, OPTIONS\r\n", STAYS },
     { "a method that nobody knows", W("BREW /hello" H11 "\r\n"), "405 Method Not Allowed", NULL,
       "Method not allowed.", "Allow: GET, HEAD, OPTIONS\r\n", STAYS },
     { "methods have one case", W("get /hello" H11 "\r\n"), "405 Method Not Allowed", NULL,

@@ -127,8 +127,8 @@ static void live(struct client *clients)
 static void test_random_lives(void **state)
 {
     static const struct http_route hold[] = {
-        { HTTP_GET, "/hold", handle_random_hold, false },
-        { HTTP_POST, "/hold", handle_random_hold, false },
+        { HTTP_GET, "/hold", handle_random_hold, HTTP_PLAIN },
+        { HTTP_POST, "/hold", handle_random_hold, HTTP_PLAIN },
     };
     static struct client clients[CLIENTS];
     static char large[300000];

@@ -12,11 +12,14 @@ static void test_finding(void **state)
 {
     static int first, second;
     static const struct http_route mine[] = {
-        { HTTP_GET, "/", handle, false },         { HTTP_GET, "/jobs", handle, false },
-        { HTTP_GET, "/jobs/{}", handle, true },   { HTTP_DELETE, "/jobs/{}", handle, false },
-        { HTTP_GET, "/jobs/all", handle, false },
+        { HTTP_GET, "/", handle, HTTP_PLAIN },
+        { HTTP_GET, "/jobs", handle, HTTP_PLAIN },
+        { HTTP_GET, "/jobs/{}", handle, HTTP_CROSS_ORIGIN },
+        { HTTP_DELETE, "/jobs/{}", handle, HTTP_PLAIN },
+        { HTTP_GET, "/jobs/all", handle, HTTP_PLAIN },
+        { HTTP_GET, "/take", handle, HTTP_EFFECTIVE | HTTP_CROSS_ORIGIN },
     };
-    static const struct http_route theirs = { HTTP_POST, "/jobs", handle, true };
+    static const struct http_route theirs = { HTTP_POST, "/jobs", handle, HTTP_CROSS_ORIGIN };
     static const struct {
         const char *name, *path;
         const char *allow, *cross_origin; /* allow: NULL: nothing is there */
@@ -28,6 +31,7 @@ static void test_finding(void **state)
         { "a parameter that looks like one", "/jobs/{}", "DELETE, GET, HEAD, OPTIONS", "GET, HEAD",
           "{}" },
         { "a written path wins", "/jobs/all", "GET, HEAD, OPTIONS", "", NULL },
+        { "a GET that does something", "/take", "GET, OPTIONS", "GET", NULL },
         { "an empty parameter", "/jobs/", NULL, NULL, NULL },
         { "two segments", "/jobs/7/8", NULL, NULL, NULL },
         { "a longer path", "/jobsx", NULL, NULL, NULL },
@@ -60,6 +64,8 @@ static void test_finding(void **state)
     assert_ptr_equal(jobs->methods[HTTP_GET].ctx, &first);
     assert_ptr_equal(jobs->methods[HTTP_POST].ctx, &second);
     assert_null(jobs->methods[HTTP_PUT].handle);
+    assert_true(jobs->has_head);
+    assert_false(http_routes_find(routes, slice_of("/take"), &param)->has_head);
     http_routes_destroy(&routes);
     assert_null(routes);
     http_routes_destroy(&routes);

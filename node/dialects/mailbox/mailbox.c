@@ -11,10 +11,10 @@
 #include "mailbox_room.h"
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/api/v1/commands", poll_handle, false },
-    { HTTP_POST, "/api/v1/commands", enqueue_handle, true },
-    { HTTP_GET, "/api/v1/jobs", jobs_handle, true },
-    { HTTP_GET, "/api/v1/jobs/{}", job_handle, true },
+    { HTTP_GET, "/api/v1/commands", poll_handle, HTTP_EFFECTIVE },
+    { HTTP_POST, "/api/v1/commands", enqueue_handle, HTTP_CROSS_ORIGIN },
+    { HTTP_GET, "/api/v1/jobs", jobs_handle, HTTP_CROSS_ORIGIN },
+    { HTTP_GET, "/api/v1/jobs/{}", job_handle, HTTP_CROSS_ORIGIN },
 };
 
 static void *mailbox_open(struct node *node)

@@ -16,9 +16,9 @@
 enum { BROADCAST_TTL_MS = 10000 };
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/ws", player_handle, false },
-    { HTTP_POST, "/publish", publish_handle, true },
-    { HTTP_POST, "/broadcast", broadcast_handle, true },
+    { HTTP_GET, "/ws", player_handle, HTTP_EFFECTIVE },
+    { HTTP_POST, "/publish", publish_handle, HTTP_CROSS_ORIGIN },
+    { HTTP_POST, "/broadcast", broadcast_handle, HTTP_CROSS_ORIGIN },
 };
 
 static void *push_open(struct node *node)

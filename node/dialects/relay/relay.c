@@ -151,7 +151,7 @@ static void relay_close(void *dialect)
 }
 
 static const struct http_route routes[] = {
-    { HTTP_GET, "/sync", relay_sync, false },
+    { HTTP_GET, "/sync", relay_sync, HTTP_EFFECTIVE },
 };
 
 const struct dialect relay_dialect = {
