@@ -103,9 +103,20 @@ struct slice http_header(const struct http_request *request, const char *name)
     return http_head_find(&request->head, request->data, name);
 }
 
+/* As it was sent. */
+static struct slice find_query(const struct http_request *request, const char *name)
+{
+    return url_query_find(http_slice(request->data, request->head.query), name);
+}
+
+bool http_has_query(const struct http_request *request, const char *name)
+{
+    return find_query(request, name).data != NULL;
+}
+
 struct slice http_query(struct http_request *request, const char *name)
 {
-    struct slice value = url_query_find(http_slice(request->data, request->head.query), name);
+    struct slice value = find_query(request, name);
     size_t len;
     char *room;
 

@@ -48,6 +48,9 @@ struct slice http_header(const struct http_request *request, const char *name);
  * is none or its encoding is broken. */
 struct slice http_query(struct http_request *request, const char *name);
 
+/* There is a query parameter of that name, be its encoding broken or not. */
+bool http_has_query(const struct http_request *request, const char *name);
+
 /* "Authorization: Bearer <token>" (RFC 6750): the token; data is NULL when there is none. */
 struct slice http_bearer(const struct http_request *request);
 

@@ -105,8 +105,12 @@ static void handle_item(struct http_request *request, void *ctx)
 
 static void handle_query(struct http_request *request, void *ctx)
 {
+    struct slice value = http_query(request, "a b");
+
     (void)ctx;
-    reply_slice(request, http_query(request, "a b"));
+    if (value.data == NULL && http_has_query(request, "a b"))
+        value = SLICE_LITERAL("(broken)");
+    reply_slice(request, value);
 }
 
 static void handle_header(struct http_request *request, void *ctx)

@@ -127,13 +127,22 @@ struct slice http_header(const struct http_request *request, const char *name)
     return (struct slice){ NULL, 0 };
 }
 
+/* Nothing is decoded here: what is encoded counts as broken. */
 struct slice http_query(struct http_request *request, const char *name)
 {
     size_t len = strlen(name);
 
-    if (request->query == NULL || strncmp(request->query, name, len) != 0)
+    if (request->query == NULL || strncmp(request->query, name, len) != 0 ||
+        strchr(request->query, '%') != NULL)
         return (struct slice){ NULL, 0 };
     return slice_of(request->query + len + 1);
+}
+
+bool http_has_query(const struct http_request *request, const char *name)
+{
+    size_t len = strlen(name);
+
+    return request->query != NULL && strncmp(request->query, name, len) == 0;
 }
 
 struct slice http_bearer(const struct http_request *request)

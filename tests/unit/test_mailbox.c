@@ -249,6 +249,7 @@ static void test_checks_come_in_order(void **state)
         { "a bad wait, and a bad ack", IDENTITY "x-ack: x\n", "wait=26", AUTH_OK,
           "400 error Invalid wait." },
         { "no wait at all", IDENTITY, "wait=", AUTH_OK, "400 error Invalid wait." },
+        { "a wait that is broken", IDENTITY, "wait=%zz", AUTH_OK, "400 error Invalid wait." },
         { "a bad ack", IDENTITY "x-ack: -1\n", "wait=25", AUTH_OK, "400 error Invalid cursor." },
         { "an empty ack", IDENTITY "x-ack:\n", NULL, AUTH_OK, "400 error Invalid cursor." },
     };

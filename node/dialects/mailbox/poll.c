@@ -258,7 +258,7 @@ static bool poll_read_wait(struct poll *poll)
     struct slice wait = http_query(poll->request, "wait");
     uint64_t seconds;
 
-    if (wait.data == NULL)
+    if (!http_has_query(poll->request, "wait"))
         return true;
     if (!slice_to_u64(wait, 1, WAIT_MAX_S, &seconds))
         return false;
