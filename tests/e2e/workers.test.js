@@ -97,7 +97,7 @@ test('workers', { timeout: 60000 }, async (t) => {
     pids = startedPids(node).slice(1);
     assert.ok(pids.every(isAlive));
     await node.stop();
-    assert.ok(sockets.every((socket) => socket.closed?.code === 1001));
+    for (const socket of sockets) assert.equal((await socket.ended()).code, 1001);
     assert.deepEqual(pids.filter(isAlive), []);
   });
 });
