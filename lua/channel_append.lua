@@ -8,23 +8,26 @@
 -- KEYS[5]  ...:o                               integer  entries since nobody listens
 -- KEYS[6]  ...:m:<id>                          integer  absent, or: the number the message with this id got
 -- ARGV[1]  topic                             the keyspace topic of KEYS[1]
--- ARGV[2]  base                              a new channel's first number: Redis' milliseconds * 1024
--- ARGV[3]  tail                              the entry without its number
--- ARGV[4]  offline cap                       >= 0
--- ARGV[5]  live bound                        >= 1, >= offline cap
--- ARGV[6]  keep count                        settled entries that may stay
--- ARGV[7]  ttl                               milliseconds that the list must live from now on at least
--- ARGV[8]  life                              milliseconds that it is given, > ttl
--- ARGV[9]  rule                              'queue', 'live' (not stored when nobody listens), or
+-- ARGV[2]  tail                              the entry without its number
+-- ARGV[3]  rule                              'queue', 'live' (not stored when nobody listens), or
 --                                            'long' (ttl is more than what the listeners renew it to)
--- ARGV[10] once ttl                          milliseconds; with KEYS[6]
+-- ARGV[4]  bounds                            seven numbers of 8 bytes, big-endian, in one piece because
+--                                            each argument costs time and these are seldom needed:
+--            base                            a new channel's first number: Redis' milliseconds * 1024
+--            offline cap                     >= 0
+--            live bound                      >= 1, >= offline cap
+--            keep count                      settled entries that may stay
+--            ttl                             milliseconds that the list must live from now on at least
+--            life                            milliseconds that it is given, > ttl
+--            once ttl                        milliseconds; with KEYS[6]
 --
 -- Returns  {number, listeners, dropped offline, dropped live, is duplicate}; number 0: not stored
 -- Repeat   safe with KEYS[6] only
 -- Cost     O(1); of 200 bytes: with a listener 7 us (in each 64th call O(trimmed) more), without, beyond the
 --          cap, 13 us
 
--- What n, s and o live longer than the list: numbers must not begin anew above entries.
+-- What n, s and o live longer than the list: numbers must not begin anew above entries. Nor may a short
+-- entry's life be given to them when the list lives for a long one.
 local EXTRA_MS = 60000
 
 if KEYS[6] then
@@ -34,26 +37,38 @@ if KEYS[6] then
   end
 end
 
+local base, offline_cap, live_bound, keep_count, ttl, life, once_ttl
+local function unpack_bounds()
+  if not base then
+    base, offline_cap, live_bound, keep_count, ttl, life, once_ttl =
+      struct.unpack('>I8I8I8I8I8I8I8', ARGV[4])
+  end
+end
+
 local number = redis.call('INCR', KEYS[2])
 if number == 1 then
+  unpack_bounds()
   local last = redis.call('LINDEX', KEYS[1], -1)
   if last then -- the number was evicted, the entries were not
     number = struct.unpack('>I8', last) + 1
   else
-    number = tonumber(ARGV[2])
-    redis.call('SET', KEYS[3], number - 1, 'PX', ARGV[8] + EXTRA_MS)
+    number = base
+    redis.call('SET', KEYS[3], number - 1, 'PX', life + EXTRA_MS)
   end
-  redis.call('SET', KEYS[2], number, 'PX', ARGV[8] + EXTRA_MS)
+  redis.call('SET', KEYS[2], number, 'PX', life + EXTRA_MS)
 end
 
-local entry = struct.pack('>I8', number) .. ARGV[3]
+local entry = struct.pack('>I8', number) .. ARGV[2]
 local listeners = redis.call('SPUBLISH', ARGV[1], entry)
-local rule, dropped_offline, dropped_live = ARGV[9], 0, 0
+local rule, dropped_offline, dropped_live = ARGV[3], 0, 0
 local is_offline = listeners == 0 and redis.call('EXISTS', KEYS[4]) == 0
 
-if is_offline and (rule == 'live' or ARGV[4] == '0') then
-  redis.call('DECR', KEYS[2])
-  return {0, 0, rule == 'live' and 0 or 1, 0, 0}
+if is_offline then
+  unpack_bounds()
+  if rule == 'live' or offline_cap == 0 then
+    redis.call('DECR', KEYS[2])
+    return {0, 0, rule == 'live' and 0 or 1, 0, 0}
+  end
 end
 
 local length = redis.call('RPUSH', KEYS[1], entry)
@@ -61,50 +76,56 @@ local length = redis.call('RPUSH', KEYS[1], entry)
 -- A listener renews n and s every few seconds; without one it is done here.
 if listeners > 0 and rule ~= 'long' then
   if length == 1 then
-    redis.call('PEXPIRE', KEYS[1], ARGV[8])
+    unpack_bounds()
+    redis.call('PEXPIRE', KEYS[1], life)
   end
-elseif length == 1 or redis.call('PTTL', KEYS[1]) < tonumber(ARGV[7]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[8])
-  for i = 2, 5 do
-    if i ~= 4 then
-      redis.call('PEXPIRE', KEYS[i], ARGV[8] + EXTRA_MS, 'GT')
+else
+  unpack_bounds()
+  if length == 1 or redis.call('PTTL', KEYS[1]) < ttl then
+    redis.call('PEXPIRE', KEYS[1], life)
+    for i = 2, 5 do
+      if i ~= 4 then
+        redis.call('PEXPIRE', KEYS[i], life + EXTRA_MS, 'GT')
+      end
     end
   end
 end
 
 if is_offline then
-  local queued, cap = redis.call('INCR', KEYS[5]), tonumber(ARGV[4])
+  local queued = redis.call('INCR', KEYS[5])
   if queued == 1 then
-    redis.call('PEXPIRE', KEYS[5], ARGV[8] + EXTRA_MS)
-  elseif queued > cap then
+    redis.call('PEXPIRE', KEYS[5], life + EXTRA_MS)
+  elseif queued > offline_cap then
     local settled = tonumber(redis.call('GET', KEYS[3])) or number - length
     local waiting = number - settled
-    if waiting > cap then -- one in, the oldest out
+    if waiting > offline_cap then -- one in, the oldest out
       redis.call('LPOP', KEYS[1])
-      redis.call('SET', KEYS[3], math.max(settled, number - length) + 1, 'PX', ARGV[8] + EXTRA_MS)
+      redis.call('SET', KEYS[3], math.max(settled, number - length) + 1, 'PX', life + EXTRA_MS)
       length = length - 1
       dropped_offline = 1
     else -- somebody reads without listening
-      redis.call('SET', KEYS[5], waiting, 'PX', ARGV[8] + EXTRA_MS)
+      redis.call('SET', KEYS[5], waiting, 'PX', life + EXTRA_MS)
     end
   end
 end
 
 if number % 64 == 0 then
+  unpack_bounds()
   local first = number - length + 1
   local settled = tonumber(redis.call('GET', KEYS[3])) or first - 1
-  local cut = math.max(number - ARGV[5], settled - ARGV[6])
+  local cut = math.max(number - live_bound, settled - keep_count)
   if cut >= first then
     redis.call('LTRIM', KEYS[1], cut - first + 1, -1)
   end
   if cut > settled then
-    redis.call('SET', KEYS[3], cut, 'PX', ARGV[8] + EXTRA_MS)
+    redis.call('SET', KEYS[3], cut, 'PX', life + EXTRA_MS)
     dropped_live = cut - math.max(settled, first - 1)
   end
-  redis.call('PEXPIRE', KEYS[2], ARGV[8] + EXTRA_MS, 'GT')
+  redis.call('PEXPIRE', KEYS[2], life + EXTRA_MS, 'GT')
 end
 
 if KEYS[6] then
-  redis.call('SET', KEYS[6], number, 'PX', ARGV[10])
+  unpack_bounds()
+  redis.call('SET', KEYS[6], number, 'PX', once_ttl)
 end
 return {number, listeners, dropped_offline, dropped_live, 0}

@@ -6,7 +6,7 @@
 -- ARGV[1]  cursor                            0: the settled mark
 -- ARGV[2]  entries at most                   > 0
 -- ARGV[3]  bytes at most                     one entry is always returned
--- ARGV[4]  life                              milliseconds, of KEYS[3] if it is written
+-- ARGV[4]  life                              milliseconds, of KEYS[3] at least if it is written
 --
 -- Returns  {appended, settled, missed, expired, has more, has gone back, {entry, ...}}
 --          missed: entries after the cursor that are gone. A hole of 2^19 numbers or more is none of
@@ -41,7 +41,7 @@ end
 local missed, expired = hole(first - 1 - cursor), hole(first - 1 - settled)
 if first - 1 > settled then
   settled = first - 1
-  redis.call('SET', KEYS[3], settled, 'PX', ARGV[4] + EXTRA_MS)
+  redis.call('SET', KEYS[3], settled, 'PX', math.max(ARGV[4], redis.call('PTTL', KEYS[1])) + EXTRA_MS)
 end
 
 local entries, bytes, at = {}, 0, math.max(cursor - first + 1, 0)

@@ -5,7 +5,7 @@
 -- KEYS[3]  ...:s                               integer  everything up to here is settled; never goes back
 -- ARGV[1]  number
 -- ARGV[2]  keep count                        settled entries that stay; 0 for queues
--- ARGV[3]  life                              of the list, in milliseconds
+-- ARGV[3]  life                              of the list, in milliseconds; the mark lives longer than both
 --
 -- Returns  the settled mark; 0 when the channel has never been used
 -- Repeat   safe
@@ -27,7 +27,8 @@ local number = math.min(tonumber(ARGV[1]), appended)
 if number <= settled then
   return settled
 end
-redis.call('SET', KEYS[3], number, 'PX', ARGV[3] + EXTRA_MS)
+local life = math.max(ARGV[3], redis.call('PTTL', KEYS[1]))
+redis.call('SET', KEYS[3], number, 'PX', life + EXTRA_MS)
 local cut = number - ARGV[2]
 if cut >= first then
   redis.call('LTRIM', KEYS[1], cut - first + 1, -1)

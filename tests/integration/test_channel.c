@@ -645,16 +645,22 @@ static void goes_on_when_the_number_alone_is_lost(void **state)
 
 /* ---- the life of the keys ------------------------------------------------------------------------------------------------ */
 
-static int64_t pttl(struct rig *rig, const char *channel, char part)
+static int64_t pttl_of(struct rig *rig, enum channel_kind kind, const char *channel, char part)
 {
     char command[100], *got;
     int64_t ttl;
 
-    snprintf(command, sizeof command, "pttl sb:{bot:test:%s}:%c", channel, part);
+    snprintf(command, sizeof command, "pttl sb:{%s:test:%s}:%c", channel_kind_name(kind), channel,
+             part);
     got = support_redis_command(rig->redis, command);
     ttl = atoll(got);
     free(got);
     return ttl;
+}
+
+static int64_t pttl(struct rig *rig, const char *channel, char part)
+{
+    return pttl_of(rig, CHANNEL_BOT, channel, part);
 }
 
 static void lets_every_key_expire_after_its_entries(void **state)
@@ -684,6 +690,44 @@ static void lets_every_key_expire_after_its_entries(void **state)
     assert_in_range(pttl(rig, "ttl", 'l'), 1, 300 + 20000);
     leave(&listener, CHANNEL_LEAVE_BROKEN);
     assert_in_range(pttl(rig, "ttl", 'l'), 1, 300);
+}
+
+/* Without its mark a feed would deliver once more what it still has. */
+static void lets_no_mark_expire_before_its_entries(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned appended, settled;
+        bool is_read;
+    } cases[] = {
+        { "settled", 0, 1, false },
+        { "moved_by_the_cap", 20, 0, false },
+        { "settled_and_moved", 20, 3, false },
+        { "moved_by_the_bound", 300, 0, false },
+        { "moved_by_a_read", 0, 0, true },
+    };
+    struct rig *rig = *state;
+    const struct channel_message longer = { .payload = SLICE_LITERAL("x"), .ttl_ms = 36000000 };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct channel_id id = rig_channel(CHANNEL_MODS, cases[i].name);
+        uint64_t first;
+
+        print_message("  %s\n", cases[i].name);
+        set_bounds(rig, CHANNEL_MODS, 8, 100); /* a ttl of 60 s */
+        first = append(rig, &id, &longer).number;
+        append(rig, &id, &longer);
+        if (cases[i].settled > 0)
+            settle(rig, &id, first - 1 + cases[i].settled);
+        append_numbers(rig, &id, 0, cases[i].appended);
+        if (cases[i].is_read) {
+            rig_command(rig, "lpop sb:{mods:test:moved_by_a_read}:q");
+            read_after(rig, &id, 0);
+        }
+        assert_in_range(pttl_of(rig, CHANNEL_MODS, cases[i].name, 'q'), 36000000, 72000000);
+        assert_true(pttl_of(rig, CHANNEL_MODS, cases[i].name, 's') >
+                    pttl_of(rig, CHANNEL_MODS, cases[i].name, 'q'));
+    }
 }
 
 static void renews_a_list_that_is_appended_to_now_and_then(void **state)
@@ -748,6 +792,7 @@ int main(void)
         TEST(knows_no_hole_between_two_lives),
         TEST(goes_on_when_the_number_alone_is_lost),
         TEST(lets_every_key_expire_after_its_entries),
+        TEST(lets_no_mark_expire_before_its_entries),
         TEST(renews_a_list_that_is_appended_to_now_and_then),
         TEST(takes_any_identifier),
     };
