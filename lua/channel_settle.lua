@@ -7,7 +7,8 @@
 -- ARGV[2]  keep count                        settled entries that stay; 0 for queues
 -- ARGV[3]  life                              of the list, in milliseconds; the mark lives longer than both
 --
--- Returns  the settled mark; 0 when the channel has never been used
+-- Returns  the settled mark; 0 when the channel has never been used. A number that has not been given out
+--          (any more) settles nothing: Redis lost something, and others' entries may have it by now
 -- Repeat   safe
 -- Cost     O(trimmed); 4 us
 
@@ -22,9 +23,9 @@ end
 local length = redis.call('LLEN', KEYS[1])
 local first = appended - length + 1
 local settled = tonumber(marks[2]) or first - 1
-local number = math.min(tonumber(ARGV[1]), appended)
+local number = tonumber(ARGV[1])
 
-if number <= settled then
+if number <= settled or number > appended then
   return settled
 end
 local life = math.max(ARGV[3], redis.call('PTTL', KEYS[1]))

@@ -16,12 +16,12 @@
  * reading at its own pace; what is settled stays for the feed's retention.
  */
 enum channel_kind {
-    CHANNEL_NODE,      /* queue: a node's inbox                             id: node id          */
-    CHANNEL_PLAYER,    /* feed:  a player's connections                     id: player           */
-    CHANNEL_BROADCAST, /* feed:  all players of a realm                     id: "all"            */
-    CHANNEL_MODS,      /* feed:  a relay channel's mods                     id: relay channel    */
-    CHANNEL_BOT,       /* queue: a relay channel's bot                      id: relay channel    */
-    CHANNEL_MAILBOX,   /* queue: a job's commands, taken by polls           id: job              */
+    CHANNEL_NODE,      /* queue: a node's inbox                             id: node id */
+    CHANNEL_PLAYER,    /* feed:  a player's connections                     id: player */
+    CHANNEL_BROADCAST, /* feed:  all players of a realm                     id: "all" */
+    CHANNEL_MODS,      /* feed:  a relay channel's mods                     id: relay channel */
+    CHANNEL_BOT,       /* queue: a relay channel's bot                      id: relay channel */
+    CHANNEL_MAILBOX,   /* queue: a job's commands, taken by polls           id: job */
     CHANNEL_KINDS
 };
 
@@ -36,12 +36,12 @@ struct channel_id {
 };
 
 struct channel_bounds {
-    uint32_t offline_cap; /* entries that are kept of those appended while nobody listens; 0: none */
-    uint32_t live_bound;  /* entries while somebody does, and during the grace                     */
-    uint32_t ttl_ms;      /* an entry's life unless the message says otherwise; also the keys'      */
-    uint32_t keep_ms;     /* feeds: how long settled entries stay                                  */
-    uint32_t keep_count;  /* feeds: and how many at most                                           */
-    uint32_t grace_ms;    /* how long the live bound outlasts a listener that broke off            */
+    uint32_t offline_cap; /* entries kept of those appended while nobody listens; 0: none */
+    uint32_t live_bound;  /* entries while somebody does, and during the grace */
+    uint32_t ttl_ms;      /* an entry's life unless the message says otherwise; also the keys' */
+    uint32_t keep_ms;     /* feeds: how long settled entries stay */
+    uint32_t keep_count;  /* feeds: and how many at most */
+    uint32_t grace_ms;    /* how long the live bound outlasts a listener that broke off */
 };
 
 /* Bounds belong to the kind; the node sets them at start and when options are reloaded. */
@@ -56,16 +56,16 @@ void channel_topic_key(const struct channel_id *id, struct key *key);
 enum { CHANNEL_PAYLOAD_MAX = 16 * 1024 * 1024 };
 
 struct channel_message {
-    struct slice payload; /* the form in which it is written to the socket                         */
-    uint32_t ttl_ms;      /* 0: the kind's                                                          */
-    struct slice once;    /* an id: the same id within the ttl is stored once. Nothing: always      */
-    bool is_live_only;    /* when nobody listens (and there is no grace) it is not stored at all    */
+    struct slice payload; /* the form in which it is written to the socket */
+    uint32_t ttl_ms;      /* 0: the kind's */
+    struct slice once;    /* an id: the same id within the ttl is stored once. Nothing: always */
+    bool is_live_only;    /* when nobody listens (and there is no grace) it is not stored at all */
 };
 
 struct channel_appended {
-    uint64_t number;    /* the entry's number (a duplicate's first one's); 0: it was not stored     */
-    uint32_t listeners; /* nodes that were given it; 0: it waits (or, live only, is not stored)     */
-    bool is_duplicate;  /* `once` was there already; nothing was stored                            */
+    uint64_t number;    /* the entry's number (a duplicate's first one's); 0: it was not stored */
+    uint32_t listeners; /* nodes that were given it; 0: it waits (or, live only, is not stored) */
+    bool is_duplicate;  /* `once` was there already; nothing was stored */
 };
 
 typedef void channel_appended_fn(enum result result, const struct channel_appended *appended,
@@ -81,7 +81,7 @@ void channel_append(struct store *store, const struct channel_id *id,
 
 struct channel_entry {
     uint64_t number;
-    int64_t expires_ms; /* store_now_ms() time; 0: never                                           */
+    int64_t expires_ms; /* store_now_ms() time; 0: never */
     struct slice payload;
 };
 
@@ -89,8 +89,8 @@ struct channel_entry {
 bool channel_entry_parse(struct slice stored, struct channel_entry *entry_out);
 
 struct channel_position {
-    uint64_t settled;   /* where a new listener starts                                             */
-    uint64_t appended;  /* the last number given out; 0: never used                                */
+    uint64_t settled;  /* where a new listener starts */
+    uint64_t appended; /* the last number given out; 0: never used */
 };
 typedef void channel_position_fn(enum result result, const struct channel_position *position,
                                  void *ctx);
@@ -105,8 +105,8 @@ void channel_hold(struct store *store, const struct channel_id *id, channel_posi
 uint32_t channel_hold_every_ms(void);
 
 enum channel_leave {
-    CHANNEL_LEAVE_IN_ORDER, /* the listener closed, or cannot take more: the offline cap applies now */
-    CHANNEL_LEAVE_BROKEN,   /* it broke off: the live bound stays for the grace                     */
+    CHANNEL_LEAVE_IN_ORDER, /* it closed, or cannot take more: the offline cap applies now */
+    CHANNEL_LEAVE_BROKEN,   /* it broke off: the live bound stays for the grace */
 };
 
 /* Says that this node listens no more; called after topic_unsubscribe(). When another node still
@@ -115,12 +115,12 @@ void channel_leave(struct store *store, const struct channel_id *id, enum channe
                    store_done_fn *done, void *ctx, struct store_op **slot);
 
 struct channel_batch {
-    const struct channel_entry *entries; /* ascending, without holes, expired ones included        */
+    const struct channel_entry *entries; /* ascending, without holes, expired ones included */
     size_t count;
-    uint64_t settled, appended;          /* as they stood in the same instant                      */
-    bool has_more;                       /* the batch was cut at its bounds                        */
-    uint64_t missed;                     /* entries after the cursor that are no longer there      */
-    bool has_gone_back;                  /* the cursor lies beyond `appended`: Redis lost something;
+    uint64_t settled, appended; /* as they stood in the same instant */
+    bool has_more;              /* the batch was cut at its bounds */
+    uint64_t missed;            /* entries after the cursor that are no longer there */
+    bool has_gone_back;         /* the cursor lies beyond `appended`: Redis lost something;
                                             the entries begin at `settled`                          */
 };
 typedef void channel_batch_fn(enum result result, const struct channel_batch *batch, void *ctx);
@@ -132,7 +132,8 @@ enum { CHANNEL_READ_MAX = 256 };
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,
                   size_t entries_max, channel_batch_fn *done, void *ctx, struct store_op **slot);
 
-/* Everything up to and including `number` has been delivered. Never goes back; safe to repeat.
+/* Everything up to and including `number` has been delivered. Never goes back; safe to repeat. What
+ * Redis has not (any more) given out it does not settle.
  * (lua/channel_settle.lua) */
 void channel_settle(struct store *store, const struct channel_id *id, uint64_t number,
                     store_done_fn *done, void *ctx, struct store_op **slot);
@@ -143,7 +144,7 @@ enum channel_drop { DROP_OFFLINE_CAP, DROP_LIVE_BOUND, DROP_EXPIRED, DROP_REASON
 const char *channel_drop_name(enum channel_drop reason);
 
 struct channel_stats {
-    uint64_t appended[CHANNEL_KINDS][2]; /* [kind][0: queued, 1: live]                              */
+    uint64_t appended[CHANNEL_KINDS][2]; /* [kind][0: queued, 1: live] */
     uint64_t duplicates[CHANNEL_KINDS];
     uint64_t dropped[CHANNEL_KINDS][DROP_REASONS];
 };

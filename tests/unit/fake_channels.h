@@ -265,9 +265,7 @@ static void execute_settle(struct fake_channel *channel, uint64_t number)
 {
     if (fake.on_settle != NULL)
         fake.on_settle(channel, number);
-    if (number > channel->appended)
-        number = channel->appended;
-    if (number > channel->settled)
+    if (number > channel->settled && number <= channel->appended)
         channel->settled = number;
     while (!channel->is_feed && channel->first < channel->count &&
            channel->entries[channel->first].number <= channel->settled)
