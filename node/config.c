@@ -125,7 +125,7 @@ const struct option options[] = {
       "TIME", "how long an operation may wait for a link", NULL },
     { "relay-handshake", OPTION_DURATION, GROUP_RELAY, ON_RELOAD, FIELD(relay_handshake_ms), "60s", 100, HOURS(1),
       "TIME", "how long a client may take to say what it is", NULL },
-    { "relay-max-message", OPTION_SIZE, GROUP_RELAY, ON_RELOAD, FIELD(relay_max_message), "2097152", KIB(1), MIB(64),
+    { "relay-max-message", OPTION_SIZE, GROUP_RELAY, ON_RELOAD, FIELD(relay_max_message), "2097152", KIB(1), MIB(15),
       "SIZE", "largest message; beyond it the connection is closed", NULL },
     { "relay-ttl", OPTION_DURATION, GROUP_RELAY, ON_RELOAD, FIELD(relay_ttl_ms), "24h", SECONDS(1), HOURS(720),
       "TIME", "how long a message waits", NULL },

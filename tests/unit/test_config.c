@@ -156,6 +156,8 @@ static const struct {
       "--max-conns \"99999999999999999999999\": must be a number from 1 to 10000\n" },
     { "a size with a wrong unit", "--max-body 1MB",
       "--max-body \"1MB\": must be a size from 1KiB to 64MiB\n" },
+    { "more than a channel's entry holds", "--relay-max-message 16MiB",
+      "--relay-max-message \"16MiB\": must be a size from 1KiB to 15MiB\n" },
     { "a size that wraps around", "--max-body 4294967295GiB",
       "--max-body \"4294967295GiB\": must be a size from 1KiB to 64MiB\n" },
     { "a time without a unit", "--body-timeout 10",

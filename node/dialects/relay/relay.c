@@ -114,14 +114,6 @@ static void *relay_open(struct node *node)
     return relay;
 }
 
-/* What has come must fit into its channel, with what is added on its way. */
-static size_t largest_message(const struct config *config)
-{
-    size_t fits = CHANNEL_PAYLOAD_MAX - RELAY_DELIVERY_EXTRA;
-
-    return config->relay_max_message < fits ? config->relay_max_message : fits;
-}
-
 static void relay_configure(void *dialect)
 {
     struct relay *relay = dialect;
@@ -135,7 +127,9 @@ static void relay_configure(void *dialect)
         .grace_ms = config->reconnect_grace_ms,
     };
 
-    relay->ws_ops.message_max_bytes = largest_message(config);
+    /* what has come must fit into its channel, with what is added on its way */
+    assert(config->relay_max_message + RELAY_DELIVERY_EXTRA <= CHANNEL_PAYLOAD_MAX);
+    relay->ws_ops.message_max_bytes = config->relay_max_message;
     channel_set_bounds(relay->node->store, CHANNEL_BOT, &bounds);
     channel_set_bounds(relay->node->store, CHANNEL_MODS, &bounds);
 }
