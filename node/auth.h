@@ -28,8 +28,8 @@ struct identity {
     uint32_t refs;
     enum credential_kind kind;
     char *subject, *realm;
-    char *universe;          /* NULL: not bound */
-    int64_t expires_ms;      /* store_now_ms() time; 0: never */
+    char *universe;     /* NULL: not bound */
+    int64_t expires_ms; /* store_now_ms() time; 0: never */
     struct credential_digest digest;
     char fingerprint[CREDENTIAL_FINGERPRINT_SIZE];
 };
@@ -37,17 +37,17 @@ struct identity *identity_ref(struct identity *identity);
 void identity_unref(struct identity **identity);
 
 enum auth_answer {
-    AUTH_PENDING,   /* not known yet: done follows                                      */
-    AUTH_OK,
-    AUTH_REFUSED,   /* a source knows that it is wrong, or none knows it                */
-    AUTH_THROTTLED, /* too many failures from this address: 429                         */
-    AUTH_UNKNOWN,   /* a source could not be asked: 503, never an accept                */
+    AUTH_PENDING,   /* not known yet: done follows */
+    AUTH_OK,        /* `identity` is whose secret it is */
+    AUTH_REFUSED,   /* a source knows that it is wrong, or none knows it */
+    AUTH_THROTTLED, /* too many failures from this address: 429 */
+    AUTH_UNKNOWN,   /* a source could not be asked: 503, never an accept */
 };
 
 struct auth_request {
     enum credential_kind kind;
     struct slice secret;
-    struct slice subject;     /* universes: the id that came with the key; else nothing */
+    struct slice subject; /* universes: the id that came with the key; else nothing */
     const struct peer *peer;
 };
 

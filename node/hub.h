@@ -25,9 +25,9 @@ struct hub_entry {
 };
 
 enum hub_take {
-    HUB_WRITTEN, /* the kernel has it                                                    */
-    HUB_TAKEN,   /* it is in the listener's own queue: hub_written() follows             */
-    HUB_FULL,    /* not taken: offered again after hub_resume()                          */
+    HUB_WRITTEN, /* the kernel has it */
+    HUB_TAKEN,   /* it is in the listener's own queue: hub_written() follows */
+    HUB_FULL,    /* not taken: offered again after hub_resume() */
 };
 
 struct hub_listener_ops {
@@ -47,14 +47,14 @@ struct hub_listener {
     const struct hub_listener_ops *ops;
     struct hub_channel *channel; /* NULL: not listening */
     struct list node;
-    uint64_t cursor;             /* the last entry that was offered and taken, or skipped as expired */
-    uint64_t written;            /* everything up to here is with the kernel                         */
+    uint64_t cursor;  /* the last entry that was offered and taken, or skipped as expired */
+    uint64_t written; /* everything up to here is with the kernel */
     bool is_full, has_started, is_placed;
 };
 
 struct hub_options {
-    uint32_t settle_ms;    /* what was delivered is settled after so long …        */
-    uint32_t settle_count; /* … or so many entries                                 */
+    uint32_t settle_ms;    /* what was delivered is settled after so long … */
+    uint32_t settle_count; /* … or so many entries */
     uint32_t stall_ms;     /* a channel none of whose listeners can take more for so
                               long is unsubscribed until one can                    */
 };
@@ -87,13 +87,13 @@ void hub_resume(struct hub *hub, struct hub_listener *listener);
 void hub_flush(struct hub *hub);
 
 struct hub_stats {
-    uint64_t channels, listeners;       /* now                                                */
-    uint64_t fast[CHANNEL_KINDS];       /* entries delivered straight from the topic          */
-    uint64_t read[CHANNEL_KINDS];       /* entries delivered from a read                      */
+    uint64_t channels, listeners; /* now */
+    uint64_t fast[CHANNEL_KINDS]; /* entries delivered straight from the topic */
+    uint64_t read[CHANNEL_KINDS]; /* entries delivered from a read */
     uint64_t reads, settles, stalls;
-    uint64_t losses;                    /* numbers went back, as seen by a topic or a hold; what a
+    uint64_t losses;              /* numbers went back, as seen by a topic or a hold; what a
                                            read shows is in store_stats()                      */
-    uint64_t gaps[CHANNEL_KINDS];       /* times a listener was told of a gap                 */
+    uint64_t gaps[CHANNEL_KINDS]; /* times a listener was told of a gap */
 };
 const struct hub_stats *hub_stats(const struct hub *hub);
 

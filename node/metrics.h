@@ -11,31 +11,44 @@
  * store, hub and auth count themselves.
  */
 enum limit_kind {
-    LIMIT_CONNECTIONS, LIMIT_CONNECTIONS_PER_IP, LIMIT_HEADER, LIMIT_BODY, LIMIT_HEADER_TIME,
-    LIMIT_BODY_TIME, LIMIT_IDLE_TIME, LIMIT_WRITE_TIME, LIMIT_WS_MESSAGE, LIMIT_WS_PENDING,
-    LIMIT_PLAYER_CONNECTIONS, LIMIT_RATE, LIMIT_HANDSHAKE_TIME, LIMIT_KINDS
+    LIMIT_CONNECTIONS,
+    LIMIT_CONNECTIONS_PER_IP,
+    LIMIT_HEADER,
+    LIMIT_BODY,
+    LIMIT_HEADER_TIME,
+    LIMIT_BODY_TIME,
+    LIMIT_IDLE_TIME,
+    LIMIT_WRITE_TIME,
+    LIMIT_WS_MESSAGE,
+    LIMIT_WS_PENDING,
+    LIMIT_PLAYER_CONNECTIONS,
+    LIMIT_RATE,
+    LIMIT_HANDSHAKE_TIME,
+    LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */
 
 struct metrics {
     /* HTTP */
     uint64_t http_connections_opened, http_connections_open;
-    uint64_t http_requests[6];      /* by first digit of the status */
-    uint64_t limits[LIMIT_KINDS];   /* times a limit said no */
+    uint64_t http_requests[6];    /* by first digit of the status */
+    uint64_t limits[LIMIT_KINDS]; /* times a limit said no */
     /* WebSocket */
     uint64_t ws_opened, ws_open, ws_closed[CLOSE_REASONS];
     uint64_t ws_messages_in, ws_messages_out, ws_bytes_in, ws_bytes_out, ws_pending_bytes;
     /* dialects */
-    uint64_t mailbox_polls, mailbox_commands_taken, mailbox_commands_enqueued[2]; /* queued, live */
-    uint64_t mailbox_held_polls;    /* now */
-    uint64_t relay_messages[2][3];  /* [from mod, from bot][completed, queued, failed] */
-    uint64_t relay_malformed, relay_delivered[2]; /* [to bot, to mod] */
-    uint64_t relay_mods, relay_bots; /* now */
+    uint64_t mailbox_polls, mailbox_commands_taken;
+    uint64_t mailbox_commands_enqueued[2]; /* queued, live */
+    uint64_t mailbox_held_polls;           /* now */
+    uint64_t relay_messages[2][3];         /* [from mod, from bot][completed, queued, failed] */
+    uint64_t relay_malformed;
+    uint64_t relay_delivered[2];                          /* to bot, to mod */
+    uint64_t relay_mods, relay_bots;                      /* now */
     uint64_t push_active, push_published, push_delivered; /* the original's three */
     /* the process */
     uint64_t loop_lag_us, loop_lag_max_us;
-    uint64_t redis_restarts;        /* the private Redis was started again */
-    uint64_t config_reloads[2];     /* failed, good */
+    uint64_t redis_restarts;    /* the private Redis was started again */
+    uint64_t config_reloads[2]; /* failed, good */
 };
 
 struct node;

@@ -6,8 +6,8 @@
 
 #include "auth.h"
 #include "config.h"
-#include "hub.h"
 #include "http.h"
+#include "hub.h"
 #include "inbox.h"
 #include "metrics.h"
 #include "store/store.h"
@@ -23,7 +23,7 @@ struct node {
     struct auth *auth;
     struct ws_host *ws_host; /* where HTTP hands upgraded connections to */
     struct metrics metrics;
-    char id[24];        /* unique to this process' life: lower-case hex */
+    char id[24]; /* unique to this process' life: lower-case hex */
     bool is_draining;
 };
 

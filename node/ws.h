@@ -31,15 +31,15 @@ enum ws_kind { WS_TEXT, WS_BINARY };
 
 /* How a connection ended, as the other side is concerned. */
 enum ws_end {
-    WS_ENDED_IN_ORDER, /* the peer sent a close frame of its own accord, or answered ours         */
-    WS_ENDED_BROKEN,   /* the line broke, a deadline passed, or the node stops                    */
+    WS_ENDED_IN_ORDER, /* the peer sent a close frame of its own accord, or answered ours */
+    WS_ENDED_BROKEN,   /* the line broke, a deadline passed, or the node stops */
 };
 
 struct ws_ops {
-    const char *dialect;          /* its name, for the log; may be NULL                            */
-    uint32_t ping_every_ms;       /* 0: --ping-interval                                            */
-    uint32_t silence_ms;          /* 0: --silence-timeout                                          */
-    size_t message_max_bytes;     /* a larger message closes with CLOSE_TOO_BIG                     */
+    const char *dialect;      /* its name, for the log; may be NULL */
+    uint32_t ping_every_ms;   /* 0: --ping-interval */
+    uint32_t silence_ms;      /* 0: --silence-timeout */
+    size_t message_max_bytes; /* a larger message closes with CLOSE_TOO_BIG */
     void (*on_open)(struct ws *ws, void *conn);
     /* One whole message. The bytes are borrowed (and NUL-terminated); text is valid UTF-8. */
     void (*on_message)(struct ws *ws, struct slice message, enum ws_kind kind, void *conn);
@@ -53,8 +53,8 @@ struct ws_ops {
 };
 
 enum ws_sent {
-    WS_WRITTEN, /* the kernel has the last byte                                                */
-    WS_QUEUED,  /* it waits; on_drain follows, or on_close                                     */
+    WS_WRITTEN, /* the kernel has the last byte */
+    WS_QUEUED,  /* it waits; on_drain follows, or on_close */
     WS_FULL,    /* the queue is at its bound (or the connection is closing): nothing was taken */
 };
 

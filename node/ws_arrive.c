@@ -22,7 +22,8 @@ static void bound_unsent(int fd)
 {
     int bytes = UNSENT_MAX;
 
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes); /* no TCP: no harm */
+    /* where it is no TCP there is nothing to bound */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
 static void put(struct ws_arrival *arrival, struct slice bytes)

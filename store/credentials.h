@@ -11,10 +11,10 @@
  *     sb:{cred:<kind>:<sha256 in hex>}:record   string, JSON; its own expiry is the credential's
  */
 enum credential_kind {
-    CREDENTIAL_UNIVERSE, /* subject: the universe id                       */
-    CREDENTIAL_RELAY,    /* subject: a name                                */
-    CREDENTIAL_PLAYER,   /* subject: the player id                         */
-    CREDENTIAL_SERVER,   /* subject: a name; may be bound to one universe  */
+    CREDENTIAL_UNIVERSE, /* subject: the universe id */
+    CREDENTIAL_RELAY,    /* subject: a name */
+    CREDENTIAL_PLAYER,   /* subject: the player id */
+    CREDENTIAL_SERVER,   /* subject: a name; may be bound to one universe */
     CREDENTIAL_AGENT,
     CREDENTIAL_ADMIN,
     CREDENTIAL_KINDS
@@ -38,8 +38,8 @@ struct credential {
     enum credential_kind kind;
     struct credential_digest digest;
     struct slice subject, realm;
-    struct slice universe;  /* server tokens that are bound to one; else data is NULL */
-    int64_t expires_ms;     /* store_now_ms() time; 0: never                          */
+    struct slice universe; /* server tokens that are bound to one; else data is NULL */
+    int64_t expires_ms;    /* store_now_ms() time; 0: never */
 };
 
 /* The key whose keyspace topic tells of the credential's end ("del", "expired") or change ("set"). */
@@ -52,9 +52,10 @@ void credential_add(struct store *store, const struct credential *credential, st
 
 struct credential_found {
     const struct credential *credential; /* OK */
-    bool is_subject_known;               /* NOT_FOUND: has `subject` any valid credential of this kind? */
+    bool is_subject_known; /* NOT_FOUND: has `subject` any valid credential of this kind? */
 };
-typedef void credential_found_fn(enum result result, const struct credential_found *found, void *ctx);
+typedef void credential_found_fn(enum result result, const struct credential_found *found,
+                                 void *ctx);
 
 /* Looks a secret up. `subject` (universes: the id that came with the key) may be nothing; when it is
  * given, a credential of another subject is NOT_FOUND. */

@@ -10,14 +10,14 @@
  * itself, and its owner is told each time, because what was published meanwhile is gone.
  */
 enum topic_kind {
-    TOPIC_CHANNEL, /* SSUBSCRIBE to the topic of a channel's list: entries                       */
-    TOPIC_KEY,     /* SUBSCRIBE to a key's keyspace events: "set", "del", "expired", …            */
+    TOPIC_CHANNEL, /* SSUBSCRIBE to the topic of a channel's list: entries */
+    TOPIC_KEY,     /* SUBSCRIBE to a key's keyspace events: "set", "del", "expired", … */
 };
 
 enum topic_news {
-    TOPIC_UP,      /* in force: at first, and again after every doubt. Read what you may have missed */
-    TOPIC_DOWN,    /* the link broke; TOPIC_UP follows when it is back                           */
-    TOPIC_MESSAGE, /* `message` was published                                                    */
+    TOPIC_UP,      /* in force: at first, and after every doubt. Read what you may have missed */
+    TOPIC_DOWN,    /* the link broke; TOPIC_UP follows when it is back */
+    TOPIC_MESSAGE, /* `message` was published */
 };
 
 struct topic;

@@ -39,7 +39,7 @@ struct buf {
 };
 
 void buf_init(struct buf *buf, size_t max_bytes);
-void buf_fini(struct buf *buf); /* releases the memory; the buffer may be used again */
+void buf_fini(struct buf *buf);  /* releases the memory; the buffer may be used again */
 void buf_clear(struct buf *buf); /* empties it and keeps the memory */
 
 bool buf_add(struct buf *buf, const void *data, size_t len);

@@ -42,8 +42,8 @@ void log_write(enum log_level level, const struct log *log, const char *event, c
                ...) PRINTF_LIKE(4, 5);
 
 #define log_error(log, event, ...) log_write(LOG_ERROR, log, event, __VA_ARGS__)
-#define log_warn(log, event, ...) log_write(LOG_WARN, log, event, __VA_ARGS__)
-#define log_info(log, event, ...) log_write(LOG_INFO, log, event, __VA_ARGS__)
+#define log_warn(log, event, ...)  log_write(LOG_WARN, log, event, __VA_ARGS__)
+#define log_info(log, event, ...)  log_write(LOG_INFO, log, event, __VA_ARGS__)
 #define log_debug(log, event, ...)                                                                 \
     do {                                                                                           \
         if (log_is_on(LOG_DEBUG))                                                                  \

@@ -19,7 +19,7 @@ enum result {
                            failure; repeat only what is safe to repeat                   */
 };
 
-#define MUST_CHECK __attribute__((warn_unused_result))
+#define MUST_CHECK               __attribute__((warn_unused_result))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 
 /* A constant lower-case name ("unavailable"), for logs and metrics. */

@@ -383,7 +383,8 @@ static void start(struct client *client)
     client->state = CONNECTING;
     client->wants_out = true;
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client->fd, &event);
-    if (connect(client->fd, (struct sockaddr *)&address, sizeof address) < 0 && errno != EINPROGRESS)
+    if (connect(client->fd, (struct sockaddr *)&address, sizeof address) < 0 &&
+        errno != EINPROGRESS)
         die(client);
 }
 
@@ -425,9 +426,9 @@ static void send_one(struct client *client)
                               target, headers) +
               0 * len;
         if (options.message != NULL)
-            len += (size_t)sprintf(text + len,
-                                   "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                                   strlen(body), body);
+            len += (size_t)sprintf(
+                text + len, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                strlen(body), body);
         else
             len += (size_t)sprintf(text + len, "\r\n");
         put(client, text, len);
@@ -485,7 +486,8 @@ static int64_t run(struct client *senders)
     while ((now = now_us()) < end) {
         bool is_any_free = true;
 
-        if (options.ahead > 0 && stats.sent >= stats.received / (uint64_t)options.receivers.count + options.ahead) {
+        if (options.ahead > 0 &&
+            stats.sent >= stats.received / (uint64_t)options.receivers.count + options.ahead) {
             turn(1);
             continue;
         }
@@ -517,7 +519,8 @@ static int compare(const void *a, const void *b)
 
 static uint32_t percentile(double part)
 {
-    return stats.delay_count == 0 ? 0 : stats.delays[(size_t)((double)(stats.delay_count - 1) * part)];
+    return stats.delay_count == 0 ? 0
+                                  : stats.delays[(size_t)((double)(stats.delay_count - 1) * part)];
 }
 
 static void report(int64_t opened_us, int64_t ran_us)
@@ -527,7 +530,8 @@ static void report(int64_t opened_us, int64_t ran_us)
     getrusage(RUSAGE_SELF, &usage);
     qsort(stats.delays, stats.delay_count, sizeof *stats.delays, compare);
     printf("{\"open_s\":%.3f,\"seconds\":%.3f,\"sent\":%llu,\"answered\":%llu,\"failed\":%llu,"
-           "\"received\":%llu,\"dead\":%llu,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"cpu_s\":%.3f}\n",
+           "\"received\":%llu,\"dead\":%llu,\"p50_us\":%u,\"p99_us\":%u,\"max_us\":%u,\"cpu_s\":%."
+           "3f}\n",
            (double)opened_us / 1e6, (double)ran_us / 1e6, (unsigned long long)stats.sent,
            (unsigned long long)stats.answered, (unsigned long long)stats.failed,
            (unsigned long long)stats.received, (unsigned long long)stats.dead, percentile(0.5),
@@ -551,36 +555,86 @@ static void usage(void)
 static void parse(int argc, char **argv)
 {
     static const struct option names[] = {
-        { "senders", 1, 0, 's' },  { "send", 1, 0, 'S' },    { "http", 0, 0, 'h' },
-        { "hello", 1, 0, 'g' },    { "message", 1, 0, 'm' }, { "ack", 1, 0, 'a' },
-        { "receivers", 1, 0, 'r' },{ "receive", 1, 0, 'R' }, { "receive-hello", 1, 0, 'G' },
-        { "hello-ok", 1, 0, 'k' }, { "header", 1, 0, 'H' },  { "rate", 1, 0, 'n' },
-        { "window", 1, 0, 'w' },   { "seconds", 1, 0, 't' }, { "indexes", 1, 0, 'i' },
-        { "opening", 1, 0, 'o' },  { "ahead", 1, 0, 'A' },  { "hold", 0, 0, 'd' },    { 0, 0, 0, 0 },
+        { "senders", 1, 0, 's' },
+        { "send", 1, 0, 'S' },
+        { "http", 0, 0, 'h' },
+        { "hello", 1, 0, 'g' },
+        { "message", 1, 0, 'm' },
+        { "ack", 1, 0, 'a' },
+        { "receivers", 1, 0, 'r' },
+        { "receive", 1, 0, 'R' },
+        { "receive-hello", 1, 0, 'G' },
+        { "hello-ok", 1, 0, 'k' },
+        { "header", 1, 0, 'H' },
+        { "rate", 1, 0, 'n' },
+        { "window", 1, 0, 'w' },
+        { "seconds", 1, 0, 't' },
+        { "indexes", 1, 0, 'i' },
+        { "opening", 1, 0, 'o' },
+        { "ahead", 1, 0, 'A' },
+        { "hold", 0, 0, 'd' },
+        { 0, 0, 0, 0 },
     };
     int c;
 
     while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
         switch (c) {
-        case 's': options.senders.count = atoi(optarg); break;
-        case 'S': options.senders.url = optarg; break;
-        case 'h': options.senders.is_http = true; break;
-        case 'g': options.senders.hellos[options.senders.hello_count++] = optarg; break;
-        case 'm': options.message = optarg; break;
-        case 'a': options.ack = optarg; break;
-        case 'r': options.receivers.count = atoi(optarg); break;
-        case 'R': options.receivers.url = optarg; break;
-        case 'G': options.receivers.hellos[options.receivers.hello_count++] = optarg; break;
-        case 'k': options.hello_ok = optarg; break;
-        case 'H': options.headers = optarg; break;
-        case 'n': options.rate = atof(optarg); break;
-        case 'w': options.window = (uint32_t)atoi(optarg); break;
-        case 't': options.seconds = atof(optarg); break;
-        case 'i': options.indexes = atoi(optarg); break;
-        case 'o': options.opening_max = atoi(optarg); break;
-        case 'A': options.ahead = (uint32_t)atoi(optarg); break;
-        case 'd': options.is_held = true; break;
-        default: usage();
+        case 's':
+            options.senders.count = atoi(optarg);
+            break;
+        case 'S':
+            options.senders.url = optarg;
+            break;
+        case 'h':
+            options.senders.is_http = true;
+            break;
+        case 'g':
+            options.senders.hellos[options.senders.hello_count++] = optarg;
+            break;
+        case 'm':
+            options.message = optarg;
+            break;
+        case 'a':
+            options.ack = optarg;
+            break;
+        case 'r':
+            options.receivers.count = atoi(optarg);
+            break;
+        case 'R':
+            options.receivers.url = optarg;
+            break;
+        case 'G':
+            options.receivers.hellos[options.receivers.hello_count++] = optarg;
+            break;
+        case 'k':
+            options.hello_ok = optarg;
+            break;
+        case 'H':
+            options.headers = optarg;
+            break;
+        case 'n':
+            options.rate = atof(optarg);
+            break;
+        case 'w':
+            options.window = (uint32_t)atoi(optarg);
+            break;
+        case 't':
+            options.seconds = atof(optarg);
+            break;
+        case 'i':
+            options.indexes = atoi(optarg);
+            break;
+        case 'o':
+            options.opening_max = atoi(optarg);
+            break;
+        case 'A':
+            options.ahead = (uint32_t)atoi(optarg);
+            break;
+        case 'd':
+            options.is_held = true;
+            break;
+        default:
+            usage();
         }
     }
 }

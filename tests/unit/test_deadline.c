@@ -186,10 +186,8 @@ static void many_in_several_turns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(in_order_of_time),
-        cmocka_unit_test(moved_and_cleared),
-        cmocka_unit_test(set_and_cleared_inside),
-        cmocka_unit_test(many),
+        cmocka_unit_test(in_order_of_time),       cmocka_unit_test(moved_and_cleared),
+        cmocka_unit_test(set_and_cleared_inside), cmocka_unit_test(many),
         cmocka_unit_test(many_in_several_turns),
     };
 

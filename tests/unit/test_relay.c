@@ -344,7 +344,8 @@ static void a_step_that_hangs_ends_the_connection(void **state)
     rig_server(RESULT_OK, "");
     buf_clear(&rig.notes);
     rig_late(JOIN_MS);
-    rig_expect("1 < " INTERNAL, "leave m:c broken", "part me/1 for a while", "1 close disconnecting");
+    rig_expect("1 < " INTERNAL, "leave m:c broken", "part me/1 for a while",
+               "1 close disconnecting");
     rig_gone(&ws, WS_ENDED_IN_ORDER);
 }
 
