@@ -133,10 +133,116 @@ const MAILBOX_POLL = (() => {
     ['a universe of 200 bytes', poll(`x-universe-id: ${'u'.repeat(200)}\r\nx-api-key: k\r\nx-job-id: j\r\n`), 403, json('Invalid credentials.')],
     ['a universe that is not UTF-8', poll('x-universe-id: \xff\r\nx-api-key: k\r\nx-job-id: j\r\n'), 403, json('Invalid credentials.')],
     ['a key of 600 bytes', poll(`x-universe-id: u\r\nx-api-key: ${'k'.repeat(600)}\r\nx-job-id: j\r\n`), 403, json('Invalid credentials.')],
-    ...['0', '26', '-1', '1.5', 'x', '', '1e1', '%20', '99999999999999999999'].map((wait) =>
+    ...['0', '26', '-1', '1.5', 'x', '', '1e1', '%20', '%zz', '%', '+1', '1%00', '99999999999999999999'].map((wait) =>
       [`wait=${wait}`, poll(`${identity}x-job-id: j\r\n`, `?wait=${wait}`), 400, json('Invalid wait.')]),
     ...['-1', 'x', '1.0', '0x1', '99999999999999999999', '18446744073709551615', ' 1 2'].map((ack) =>
       [`x-ack: ${ack}`, poll(`${identity}x-job-id: j\r\nx-ack: ${ack}\r\n`), 400, json('Invalid cursor.')]),
+  ];
+})();
+
+const ENQUEUE = (() => {
+  const own = 'x-universe-id: u\r\nx-api-key: @UNIVERSE@\r\n';
+  const bearer = 'Authorization: Bearer @SERVER@\r\n';
+  const send = (body, headers = bearer) => post('/api/v1/commands', body, headers);
+  const good = '{"jobId":"j","payload":1}';
+  const missing = [401, json('Missing credentials.')];
+  const wrong = [403, json('Invalid credentials.')];
+  const rule = 'must be a string of 1 to 128 bytes without control characters';
+  const body = json('body: is not JSON, or nested too deeply');
+  const object = json('body: must be a JSON object');
+  const target = json('jobId, jobIds, universe: exactly one of them is needed');
+  const list = json('jobIds: must be 1 to 1000 job ids');
+  const ttl = json('ttl: must be a whole number of seconds from 1 to 86400');
+  return [
+    ['nobody', send(good, ''), ...missing],
+    ['nobody, and not JSON', send('x', ''), ...missing],
+    ['a universe without a key', send(good, 'x-universe-id: u\r\n'), ...missing],
+    ['a key without a universe', send(good, 'x-api-key: @UNIVERSE@\r\n'), ...missing],
+    ['an empty universe', send(good, 'x-universe-id:\r\nx-api-key: @UNIVERSE@\r\n'), ...missing],
+    ['an empty bearer', send(good, 'Authorization: Bearer \r\n'), ...missing],
+    ['basic', send(good, 'Authorization: Basic eDp5\r\n'), ...missing],
+    ['a wrong token', send(good, 'Authorization: Bearer nope\r\n'), ...wrong],
+    ['a wrong token, and not JSON', send('x', 'Authorization: Bearer nope\r\n'), ...wrong],
+    ['a wrong token beside a good universe', send(good, `${own}Authorization: Bearer nope\r\n`), ...wrong],
+    ["a player's token", send(good, 'Authorization: Bearer @PLAYER@\r\n'), ...wrong],
+    ["a relay's key", send(good, 'Authorization: Bearer @RELAY@\r\n'), ...wrong],
+    ["a universe's key as a bearer", send(good, 'Authorization: Bearer @UNIVERSE@\r\n'), ...wrong],
+    ["a universe with another's key", send(good, 'x-universe-id: v\r\nx-api-key: @UNIVERSE@\r\n'), ...wrong],
+    ...[
+      ['no body', '', body], ['blanks', '  ', body], ['a word', 'x', body], ['an open brace', '{', body],
+      ['a trailing comma', '{"jobId":"j","payload":1,}', body], ['two values', `${good}{}`, body],
+      ['a payload of 65 levels', `{"jobId":"j","payload":${'['.repeat(65)}${']'.repeat(65)}}`, body],
+      ['a control character in the payload', '{"jobId":"j","payload":"\x01"}', body],
+      ['bytes that are no UTF-8', '{"jobId":"j","payload":"\xff"}', body], ['NaN', '{"jobId":"j","payload":NaN}', body],
+      ['a list', '[]', object], ['a text', '"x"', object], ['null', 'null', object], ['a number', '1', object],
+      ['an empty object', '{}', target], ['no target', '{"payload":1}', target],
+      ['a job and a list', '{"jobId":"j","jobIds":["k"],"payload":1}', target],
+      ['a job and a universe', '{"jobId":"j","universe":"u","payload":1}', target],
+      ['a list and a universe', '{"jobIds":["j"],"universe":"u","payload":1}', target],
+      ['a job and null as universe', '{"jobId":"j","universe":null,"payload":1}', target],
+      ['a number as job', '{"jobId":1,"payload":1}', json(`jobId: ${rule}`)], ['null as job', '{"jobId":null,"payload":1}', json(`jobId: ${rule}`)],
+      ['an empty job', '{"jobId":"","payload":1}', json(`jobId: ${rule}`)], ['a list as job', '{"jobId":["j"],"payload":1}', json(`jobId: ${rule}`)],
+      ['a job of 129 bytes', `{"jobId":"${'j'.repeat(129)}","payload":1}`, json(`jobId: ${rule}`)],
+      ['a job of 43 characters and 129 bytes', `{"jobId":"${'\\u20ac'.repeat(43)}","payload":1}`, json(`jobId: ${rule}`)],
+      ['a NUL in the job', '{"jobId":"a\\u0000","payload":1}', json(`jobId: ${rule}`)],
+      ['an unpaired surrogate in the job', '{"jobId":"\\udc00","payload":1}', json(`jobId: ${rule}`)],
+      ['the last of two jobs is empty', '{"jobId":"j","jobId":"","payload":1}', json(`jobId: ${rule}`)],
+      ['a text as list', '{"jobIds":"j","payload":1}', json('jobIds: must be an array of job ids')],
+      ['null as list', '{"jobIds":null,"payload":1}', json('jobIds: must be an array of job ids')],
+      ['an empty list', '{"jobIds":[],"payload":1}', list],
+      ['1001 jobs', JSON.stringify({ jobIds: Array(1001).fill('j'), payload: 1 }), list],
+      ['a number in the list', '{"jobIds":["j",1],"payload":1}', json(`jobIds: each ${rule}`)],
+      ['a list in the list', '{"jobIds":[["j"]],"payload":1}', json(`jobIds: each ${rule}`)],
+      ['an empty job in the list', '{"jobIds":["j",""],"payload":1}', json(`jobIds: each ${rule}`)],
+      ['an empty universe', '{"universe":"","payload":1}', json(`universe: ${rule}`)],
+      ['a number as universe', '{"universe":1,"payload":1}', json(`universe: ${rule}`)],
+      ['no payload', '{"jobId":"j"}', json('payload: is missing')],
+      ['a bad job and no payload', '{"jobId":1}', json(`jobId: ${rule}`)],
+      ['no payload and a bad ttl', '{"jobId":"j","ttl":0}', json('payload: is missing')],
+      ...['0', '-1', '86401', '1.5', '1e1', '"60"', 'null', 'true', '[]', '99999999999999999999'].map((value) =>
+        [`ttl ${value}`, `{"jobId":"j","payload":1,"ttl":${value}}`, ttl]),
+      ['an empty id', '{"jobId":"j","payload":1,"id":""}', json(`id: ${rule}`)], ['a number as id', '{"jobId":"j","payload":1,"id":1}', json(`id: ${rule}`)],
+      ['null as id', '{"jobId":"j","payload":1,"id":null}', json(`id: ${rule}`)],
+      ['an id of 129 bytes', `{"jobId":"j","payload":1,"id":"${'i'.repeat(129)}"}`, json(`id: ${rule}`)],
+    ].map(([name, text, answer]) => [name, send(text), 400, answer]),
+    ['a body that is too large', send(`{"jobId":"j","payload":"${'x'.repeat(MAX_BODY)}"}`), 413, json('Request body too large.')],
+    ['the same without credentials', send(`{"jobId":"j","payload":"${'x'.repeat(MAX_BODY)}"}`, ''), 413, json('Request body too large.')],
+    ['another universe, by its name', send('{"universe":"v","payload":1}', own), 403, json('Job belongs to another universe.')],
+    ['another universe, by a bound token', send('{"universe":"v","payload":1}', 'Authorization: Bearer @BOUND@\r\n'), 403, json('Job belongs to another universe.')],
+  ];
+})();
+
+const JOBS = (() => {
+  const get = (path, headers = 'Authorization: Bearer @SERVER@\r\n') => request(`GET /api/v1/jobs${path}`, headers);
+  const own = 'x-universe-id: u\r\nx-api-key: @UNIVERSE@\r\n';
+  const universe = json('universe: must be 1 to 128 bytes without control characters');
+  return [
+    ['one, by nobody', get('/j', ''), 401, json('Missing credentials.')],
+    ['all, by nobody', get('?universe=u', ''), 401, json('Missing credentials.')],
+    ['one, by a wrong token', get('/j', 'Authorization: Bearer no\r\n'), 403, json('Invalid credentials.')],
+    ['all, by a wrong key', get('?universe=u', 'x-universe-id: u\r\nx-api-key: no\r\n'), 403, json('Invalid credentials.')],
+    ['none of that name', get('/never'), 404, json('No such job.')],
+    ['an encoded name', get('/a%2Fb%20c'), 404, json('No such job.')],
+    ['a name that is encoded wrongly', get('/%4'), 400, json('Malformed percent-encoding.')],
+    ['a name with a control character', get('/a%0ab'), 400, json('Invalid job id.')],
+    ['a name with a NUL', get('/%00'), 400, json('Invalid job id.')],
+    ['a name that is no UTF-8', get('/%ff'), 400, json('Invalid job id.')],
+    ['a name of 129 bytes', get(`/${'j'.repeat(129)}`), 400, json('Invalid job id.')],
+    ['no name', get('/'), 404, json('Not found.')],
+    ['two segments', get('/a/b'), 404, json('Not found.')],
+    ['all of none', get(''), 400, universe],
+    ['all of an empty one', get('?universe='), 400, universe],
+    ['all of a broken one', get('?universe=%zz'), 400, universe],
+    ['all of a long one', get(`?universe=${'u'.repeat(129)}`), 400, universe],
+    ['all of one with a control character', get('?universe=%0d'), 400, universe],
+    ['all of one with no UTF-8', get('?universe=%c3%28'), 400, universe],
+    ['all of another', get('?universe=v', own), 403, json('Job belongs to another universe.')],
+    ['all of another, by a bound token', get('?universe=v', 'Authorization: Bearer @BOUND@\r\n'), 403, json('Job belongs to another universe.')],
+    ['all of one without jobs', get('?universe=nobody'), 200, '{"jobs":[]}'],
+    ['POST', post('/api/v1/jobs', '{}'), 405, json('Method not allowed.')],
+    ['DELETE of one', request('DELETE /api/v1/jobs/j'), 405, json('Method not allowed.')],
+    ['HEAD of a poll', request('HEAD /api/v1/commands', 'Connection: close\r\n'), 405, ''],
+    ['HEAD of one, by nobody', request('HEAD /api/v1/jobs/j', 'Connection: close\r\n'), 401, ''],
   ];
 })();
 
@@ -169,7 +275,10 @@ const PUBLISH = (() => {
       ['no event', '{"player_id":"p"}'], ['an empty event', '{"player_id":"p","event":""}'], ['a number as event', '{"player_id":"p","event":1}'],
       ['null as event', '{"player_id":"p","event":null}'], ['no player', '{"event":"e"}'], ['an empty player', '{"player_id":"","event":"e"}'],
       ['null as player', '{"player_id":null,"event":"e"}'], ['a fraction as player', '{"player_id":1.5,"event":"e"}'],
-      ['an exponent as player', '{"player_id":1e3,"event":"e"}'], ['a list as player', '{"player_id":["p"],"event":"e"}'],
+      ['an exponent as player', '{"player_id":1e3,"event":"e"}'], ['an integer beyond 64 bits as player', '{"player_id":9223372036854775808,"event":"e"}'],
+      ['a negative integer beyond 64 bits as player', '{"player_id":-9223372036854775809,"event":"e"}'],
+      ['true as player', '{"player_id":true,"event":"e"}'], ['the last of two players is none', '{"player_id":"p","player_id":null,"event":"e"}'],
+      ['a list as player', '{"player_id":["p"],"event":"e"}'],
       ['a player of 129 bytes', `{"player_id":"${'p'.repeat(129)}","event":"e"}`], ['a control character in the player', '{"player_id":"a\\u0007","event":"e"}'],
       ['an unpaired surrogate in the player', '{"player_id":"\\ud800","event":"e"}'],
       ['a ttl of 0', '{"player_id":"p","event":"e","ttl":0}'], ['a ttl that is too long', '{"player_id":"p","event":"e","ttl":86401}'],
@@ -285,6 +394,39 @@ const MESSAGES = (() => {
   ];
 })();
 
+const HANDSHAKES = (() => {
+  const malformed = 'Malformed handshake.';
+  const mod = 'Malformed mod handshake.';
+  const bot = 'Malformed bot handshake.';
+  const long = 'x'.repeat(129);
+  return [
+    ['nothing', '', malformed], ['a word', 'x', malformed], ['null', 'null', malformed], ['a list', '[]', malformed], ['a text', '"mod"', malformed],
+    ['an open brace', '{', malformed], ['an empty object', '{}', malformed], ['no data', '{"type":"mod"}', malformed],
+    ['no type', '{"data":{}}', malformed], ['null as type', '{"type":null,"data":{}}', malformed], ['a number as type', '{"type":1,"data":{}}', malformed],
+    ['null as data', '{"type":"mod","data":null}', malformed], ['a list as data', '{"type":"bot","data":[]}', malformed],
+    ['a text as data', '{"type":"mod","data":"{}"}', malformed], ['text behind it', '{"type":"bot","data":{"bot_id":"b"}}x', malformed],
+    ['an unknown type without data', '{"type":"cat"}', malformed], ['the last of two datas is none', '{"type":"bot","data":{"bot_id":"b"},"data":1}', malformed],
+    ['65 levels', `{"type":"bot","data":${'{"a":'.repeat(64)}1${'}'.repeat(64)}}`, malformed],
+    ['bytes instead of text', Buffer.from('{"type":"bot","data":{"bot_id":"b"}}'), malformed],
+    ['an empty type', '{"type":"","data":{}}', 'Unknown handshake.'], ['another type', '{"type":"cat","data":{}}', 'Unknown handshake.'],
+    ['another case', '{"type":"Mod","data":{}}', 'Unknown handshake.'], ['a blank behind', '{"type":"mod ","data":{}}', 'Unknown handshake.'],
+    ['a mod of nothing', '{"type":"mod","data":{}}', mod], ['no server', '{"type":"mod","data":{"channel_id":"c"}}', mod],
+    ['no channel', '{"type":"mod","data":{"server_id":"s"}}', mod], ['an empty channel', '{"type":"mod","data":{"server_id":"s","channel_id":""}}', mod],
+    ['a number as server', '{"type":"mod","data":{"server_id":1,"channel_id":"c"}}', mod],
+    ['null as server', '{"type":"mod","data":{"server_id":null,"channel_id":"c"}}', mod],
+    ['a server of 129 bytes', `{"type":"mod","data":{"server_id":"${long}","channel_id":"c"}}`, mod],
+    ['a control character in the channel', '{"type":"mod","data":{"server_id":"s","channel_id":"a\\nb"}}', mod],
+    ['an unpaired surrogate', '{"type":"mod","data":{"server_id":"s","channel_id":"\\ud83d"}}', mod],
+    ['a mod that gives a bot', '{"type":"mod","data":{"bot_id":"b"}}', mod],
+    ['a bot of nothing', '{"type":"bot","data":{}}', bot], ['an empty bot', '{"type":"bot","data":{"bot_id":""}}', bot],
+    ['a number as bot', '{"type":"bot","data":{"bot_id":7}}', bot], ['a bot of 129 bytes', `{"type":"bot","data":{"bot_id":"${long}"}}`, bot],
+    ['no channels', '{"type":"bot","data":{"bot_id":"b","channels":[]}}', bot], ['null as channels', '{"type":"bot","data":{"bot_id":"b","channels":null}}', bot],
+    ['a text as channels', '{"type":"bot","data":{"bot_id":"b","channels":"c"}}', bot], ['an empty one among them', '{"type":"bot","data":{"bot_id":"b","channels":["c",""]}}', bot],
+    ['a number among them', '{"type":"bot","data":{"bot_id":"b","channels":["c",1]}}', bot],
+    ['1001 channels', JSON.stringify({ type: 'bot', data: { bot_id: 'b', channels: Array.from({ length: 1001 }, (_, i) => `c${i}`) } }), bot],
+  ];
+})();
+
 test('bad input', { timeout: 180000 }, async (t) => {
   const cluster = await startCluster(t, {
     args: ['--auth-failures', '0', '--rate-limit', '0', '--max-header', String(MAX_HEADER), '--max-body', String(MAX_BODY),
@@ -294,6 +436,7 @@ test('bad input', { timeout: 180000 }, async (t) => {
   const secrets = {
     SERVER: await cluster.token('server', 's'), PLAYER: await cluster.token('player', 'p'),
     UNIVERSE: await cluster.token('universe', 'u'), RELAY: await cluster.token('relay', 'r'),
+    BOUND: await cluster.token('server', 'bound', '--universe', 'u'),
   };
   const fill = (bytes) => (Buffer.isBuffer(bytes) ? bytes : bytes.replace(/@([A-Z]+)@/g, (_, name) => secrets[name]));
   let rows = 0;
@@ -311,6 +454,12 @@ test('bad input', { timeout: 180000 }, async (t) => {
   await t.test('the HTTP core', () => check(CORE));
   await t.test('the HTTP core, in pieces', () => check(CORE.filter(([name]) => !name.startsWith('a slow')), { pieces: 17 }));
   await t.test('polls', () => check(MAILBOX_POLL));
+  await t.test('enqueueing', () => check(ENQUEUE));
+  await t.test('jobs', () => check(JOBS));
+  await t.test('nothing of all that was stored', async () => {
+    const poll = request('GET /api/v1/commands', 'x-universe-id: u\r\nx-api-key: @UNIVERSE@\r\nx-job-id: j\r\n');
+    assert.deepEqual(parse(await exchange(node.port, fill(poll))), [200, '[]']);
+  });
   await t.test('publish and broadcast', () => check(PUBLISH));
   await t.test('upgrades', () => check(UPGRADE));
   await t.test('frames', async () => {
@@ -318,6 +467,18 @@ test('bad input', { timeout: 180000 }, async (t) => {
     for (const [name, bytes, codes] of FRAMES) {
       const code = await closeCode(node.port, fill('/sync?api_key=@RELAY@'), bytes).catch((error) => error.message);
       if (!codes.includes(code)) wrong.push(`${name}: closed with ${code}, want ${codes}`);
+      rows++;
+    }
+    assert.deepEqual(wrong, []);
+  });
+  await t.test('relay handshakes', async () => {
+    const wrong = [];
+    for (const [name, handshake, message] of HANDSHAKES) {
+      const socket = await Socket.open(`${node.wsUrl}/sync?api_key=${secrets.RELAY}`);
+      socket.send(handshake);
+      const got = [await socket.next(), await socket.ended()];
+      const want = [JSON.stringify({ message, code: 400 }), { code: 1000, reason: 'Disconnecting.' }];
+      if (JSON.stringify(got) !== JSON.stringify(want)) wrong.push(`${name}: ${JSON.stringify(got)}`);
       rows++;
     }
     assert.deepEqual(wrong, []);
