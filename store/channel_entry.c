@@ -129,6 +129,15 @@ static struct slice rule_of(const struct channel_message *message, bool is_long)
     return is_long ? SLICE_LITERAL("long") : SLICE_LITERAL("queue");
 }
 
+enum { APPEND_BOUNDS = 7 };
+
+static struct slice pack(char packed[APPEND_BOUNDS * 8], const uint64_t numbers[APPEND_BOUNDS])
+{
+    for (size_t i = 0; i < APPEND_BOUNDS; i++)
+        put_u64(packed + 8 * i, numbers[i]);
+    return (struct slice){ packed, APPEND_BOUNDS * 8 };
+}
+
 void channel_append(struct store *store, const struct channel_id *id,
                     const struct channel_message *message, channel_appended_fn *done, void *ctx,
                     struct store_op **slot)
@@ -145,16 +154,25 @@ void channel_append(struct store *store, const struct channel_id *id,
     uint32_t ttl_ms = is_long ? message->ttl_ms : bounds->ttl_ms;
     uint64_t now_ms = (uint64_t)store_now_ms(store);
     struct appending appending = { done, ctx, id->kind };
-    struct op_number numbers[7];
+    const uint64_t numbers[APPEND_BOUNDS] = {
+        now_ms * NUMBERS_PER_MS,
+        bounds->offline_cap,
+        bounds->live_bound,
+        channel_keep_count(store, id->kind),
+        ttl_ms,
+        channel_life_ms(ttl_ms),
+        entry_ttl_ms,
+    };
+    char packed[sizeof numbers];
     struct channel_keys keys;
-    struct slice keys_of_call[6], args[10];
+    struct slice keys_of_call[6], args[4];
     struct key once;
     struct op_call call = {
         .verb = &verb,
         .keys = keys_of_call,
         .key_count = has_once ? 6 : 5,
         .args = args,
-        .arg_count = has_once ? 10 : 9,
+        .arg_count = 4,
         .state = &appending,
         .state_size = sizeof appending,
     };
@@ -167,15 +185,9 @@ void channel_append(struct store *store, const struct channel_id *id,
         keys_of_call[5] = key_slice(&once);
     }
     args[0] = keys.topic;
-    args[1] = op_u64(&numbers[0], now_ms * NUMBERS_PER_MS);
-    args[2] = make_tail(&store->tail, message, (int64_t)(now_ms + entry_ttl_ms));
-    args[3] = op_u64(&numbers[1], bounds->offline_cap);
-    args[4] = op_u64(&numbers[2], bounds->live_bound);
-    args[5] = op_u64(&numbers[3], channel_keep_count(store, id->kind));
-    args[6] = op_u64(&numbers[4], ttl_ms);
-    args[7] = op_u64(&numbers[5], channel_life_ms(ttl_ms));
-    args[8] = rule_of(message, is_long);
-    args[9] = op_u64(&numbers[6], entry_ttl_ms);
+    args[1] = make_tail(&store->tail, message, (int64_t)(now_ms + entry_ttl_ms));
+    args[2] = rule_of(message, is_long);
+    args[3] = pack(packed, numbers);
     op_start(store, &call, slot);
 }
 
