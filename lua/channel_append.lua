@@ -94,13 +94,14 @@ end
 if is_offline then
   local queued = redis.call('INCR', KEYS[5])
   if queued == 1 then
-    redis.call('PEXPIRE', KEYS[5], life + EXTRA_MS)
+    redis.call('PEXPIRE', KEYS[5], math.max(life, redis.call('PTTL', KEYS[1])) + EXTRA_MS)
   elseif queued > offline_cap then
     local settled = tonumber(redis.call('GET', KEYS[3])) or number - length
     local waiting = number - settled
     if waiting > offline_cap then -- one in, the oldest out
       redis.call('LPOP', KEYS[1])
-      redis.call('SET', KEYS[3], math.max(settled, number - length) + 1, 'PX', life + EXTRA_MS)
+      redis.call('SET', KEYS[3], math.max(settled, number - length) + 1, 'PX',
+        math.max(life, redis.call('PTTL', KEYS[1])) + EXTRA_MS)
       length = length - 1
       dropped_offline = 1
     else -- somebody reads without listening
@@ -118,7 +119,7 @@ if number % 64 == 0 then
     redis.call('LTRIM', KEYS[1], cut - first + 1, -1)
   end
   if cut > settled then
-    redis.call('SET', KEYS[3], cut, 'PX', life + EXTRA_MS)
+    redis.call('SET', KEYS[3], cut, 'PX', math.max(life, redis.call('PTTL', KEYS[1])) + EXTRA_MS)
     dropped_live = cut - math.max(settled, first - 1)
   end
   redis.call('PEXPIRE', KEYS[2], life + EXTRA_MS, 'GT')
