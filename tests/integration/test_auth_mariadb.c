@@ -48,39 +48,48 @@ static void execute(const char *statement)
     mysql_close(link);
 }
 
+static bool is_answering(void *ctx)
+{
+    MYSQL *link = connect_root();
+
+    (void)ctx;
+    if (link != NULL)
+        mysql_close(link);
+    else if (waitpid(server, NULL, WNOHANG) != 0)
+        fail_msg("mariadbd has ended; see %s/sql.log", folder);
+    return link != NULL;
+}
+
+static _Noreturn void become_server(pid_t parent)
+{
+    char data[160], socket[160], pid[160], log[160];
+    int null = open("/dev/null", O_RDWR);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(1);
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    dup2(null, STDERR_FILENO);
+    snprintf(data, sizeof data, "--datadir=%s/data", folder);
+    snprintf(socket, sizeof socket, "--socket=%s/sql.sock", folder);
+    snprintf(pid, sizeof pid, "--pid-file=%s/sql.pid", folder);
+    snprintf(log, sizeof log, "--log-error=%s/sql.log", folder);
+    execlp("mariadbd", "mariadbd", "--no-defaults", "--user=root", "--skip-networking", data,
+           socket, pid, log, "--default-time-zone=+05:00", "--innodb-fast-shutdown=2",
+           (char *)NULL);
+    _exit(127);
+}
+
 static void launch(void)
 {
-    int64_t end = clock_ms() + 60000;
     pid_t parent = getpid();
-    MYSQL *link;
 
     server = fork();
     assert_true(server >= 0);
-    if (server == 0) {
-        char data[160], socket[160], pid[160], log[160];
-        int null = open("/dev/null", O_RDWR);
-
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != parent)
-            _exit(1);
-        dup2(null, STDIN_FILENO);
-        dup2(null, STDOUT_FILENO);
-        dup2(null, STDERR_FILENO);
-        snprintf(data, sizeof data, "--datadir=%s/data", folder);
-        snprintf(socket, sizeof socket, "--socket=%s/sql.sock", folder);
-        snprintf(pid, sizeof pid, "--pid-file=%s/sql.pid", folder);
-        snprintf(log, sizeof log, "--log-error=%s/sql.log", folder);
-        execlp("mariadbd", "mariadbd", "--no-defaults", "--user=root", "--skip-networking", data,
-               socket, pid, log, "--default-time-zone=+05:00", "--innodb-fast-shutdown=2",
-               (char *)NULL);
-        _exit(127);
-    }
-    while ((link = connect_root()) == NULL) {
-        if (clock_ms() > end || waitpid(server, NULL, WNOHANG) != 0)
-            fail_msg("mariadbd does not answer; see %s/sql.log", folder);
-        usleep(50000);
-    }
-    mysql_close(link);
+    if (server == 0)
+        become_server(parent);
+    support_wait_outside(is_answering, NULL, 60000, "mariadbd answers");
 }
 
 static void kill_server(void)
