@@ -45,6 +45,10 @@ local function unpack_bounds()
   end
 end
 
+local function outlive_list()
+  return math.max(life, redis.call('PTTL', KEYS[1])) + EXTRA_MS
+end
+
 local number = redis.call('INCR', KEYS[2])
 if number == 1 then
   unpack_bounds()
@@ -105,7 +109,7 @@ if is_offline then
       length = length - 1
       dropped_offline = 1
     else -- somebody reads without listening
-      redis.call('SET', KEYS[5], waiting, 'PX', life + EXTRA_MS)
+      redis.call('SET', KEYS[5], waiting, 'PX', outlive_list())
     end
   end
 end
