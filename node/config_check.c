@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config_option.h"
+#include "store/url.h"
 
 /* Can several processes listen there? */
 static bool is_shareable(const char *address)
@@ -23,6 +24,17 @@ static bool fits_live_bound(const struct config *config)
 {
     return config->live_bound >= config->mailbox_cap && config->live_bound >= config->queue_max &&
            config->live_bound >= config->max_queued;
+}
+
+static void check_redis(const char *text, struct buf *complaints)
+{
+    struct why why = { "" };
+    struct url url;
+
+    if (url_parse(&url, text, &why))
+        url_fini(&url);
+    else
+        buf_printf(complaints, "--redis: %s\n", why.text);
 }
 
 void config_check_together(const struct config *config, struct buf *complaints)
@@ -53,4 +65,6 @@ void config_check_together(const struct config *config, struct buf *complaints)
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].is_wrong)
             buf_printf(complaints, "%s\n", rules[i].text);
+    if (config->redis != NULL)
+        check_redis(config->redis, complaints);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 
 enum { DB_MAX = 1 << 16 };
@@ -19,17 +20,6 @@ static bool split(struct slice whole, char at, struct slice *left_out, struct sl
     *right_out = (struct slice){ found + 1, (size_t)(whole.data + whole.len - found - 1) };
     *left_out = (struct slice){ whole.data, (size_t)(found - whole.data) };
     return true;
-}
-
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    if (digit >= 'A' && digit <= 'F')
-        return digit - 'A' + 10;
-    return -1;
 }
 
 /* NULL when a % is not followed by two hex digits, or they make a NUL. */
@@ -63,7 +53,7 @@ static bool parse_db(struct url *url, struct slice text, struct why *why)
     uint64_t db;
 
     if (!slice_to_u64(text, 0, DB_MAX, &db))
-        return why_set(why, "redis URL: the database must be a number");
+        return why_set(why, "the database must be a number");
     url->db = (uint32_t)db;
     return true;
 }
@@ -73,12 +63,12 @@ static bool parse_credentials(struct url *url, struct slice text, struct why *wh
     struct slice user, password;
 
     if (!split(text, ':', &user, &password))
-        return why_set(why, "redis URL: credentials are user:password or :password");
+        return why_set(why, "credentials are user:password or :password");
     if (user.len > 0)
         url->user = unescape(user);
     url->password = unescape(password);
     if (url->password == NULL || (user.len > 0 && url->user == NULL))
-        return why_set(why, "redis URL: a %% in the credentials needs two hex digits behind it");
+        return why_set(why, "a %% in the credentials needs two hex digits behind it");
     return true;
 }
 
@@ -87,7 +77,7 @@ static bool parse_port(struct url *url, struct slice text, struct why *why)
     uint64_t port;
 
     if (!slice_to_u64(text, 1, 65535, &port))
-        return why_set(why, "redis URL: the port must be a number from 1 to 65535");
+        return why_set(why, "the port must be a number from 1 to 65535");
     memcpy(url->port, text.data, text.len);
     url->port[text.len] = '\0';
     return true;
@@ -101,14 +91,14 @@ static bool parse_address(struct url *url, struct slice text, struct why *why)
         struct slice inside = { text.data + 1, text.len - 1 }, rest;
 
         if (!split(inside, ']', &host, &rest) || (rest.len > 0 && rest.data[0] != ':'))
-            return why_set(why, "redis URL: [ without ]");
+            return why_set(why, "[ without ]");
         if (rest.len > 0)
             port = (struct slice){ rest.data + 1, rest.len - 1 };
     } else {
         split(text, ':', &host, &port);
     }
     if (host.len == 0)
-        return why_set(why, "redis URL: the host is missing");
+        return why_set(why, "the host is missing");
     if (port.data != NULL && !parse_port(url, port, why))
         return false;
     url->host = slice_dup(host);
@@ -131,12 +121,12 @@ static bool parse_unix(struct url *url, struct slice text, struct why *why)
 
     if (split(text, '?', &path, &query)) {
         if (query.len < 3 || memcmp(query.data, "db=", 3) != 0)
-            return why_set(why, "redis URL: nothing but ?db=N may follow the path");
+            return why_set(why, "nothing but ?db=N may follow the path");
         if (!parse_db(url, (struct slice){ query.data + 3, query.len - 3 }, why))
             return false;
     }
     if (path.len < 2 || path.data[0] != '/' || path.len >= sizeof address.sun_path)
-        return why_set(why, "redis URL: the path must be absolute and shorter than %zu bytes",
+        return why_set(why, "the path must be absolute and shorter than %zu bytes",
                        sizeof address.sun_path);
     url->path = slice_dup(path);
     return true;
@@ -149,7 +139,7 @@ static bool parse(struct url *url, const char *text, struct why *why)
     const char *at;
 
     if (!is_redis && strncmp(text, "unix://", 7) != 0)
-        return why_set(why, "redis URL: it must begin with redis:// or unix://");
+        return why_set(why, "a Redis URL begins with redis:// or unix://");
     rest = slice_of(text + (is_redis ? 8 : 7));
     at = memrchr(rest.data, '@', rest.len);
     if (at != NULL && (is_redis || rest.data[0] != '/')) {

@@ -175,7 +175,7 @@ static const struct {
       "--db \"oracle\": must be sqlite3 or mysql\n" },
     { "serving with wrong options", { "-max-conns", "0" }, 2, "--max-conns \"0\": must be" },
     { "an unknown command", { "dance" }, 2, "dance: there is no such command\n" },
-    { "a malformed Redis URL", { "serve", "--redis", "nonsense" }, 1, "redis URL" },
+    { "a malformed Redis URL", { "serve", "--redis", "nonsense" }, 2, "--redis: a Redis URL" },
     { "a malformed DSN",
       { "-db", "mysql", "-dsn", "nonsense", "--redis", "unix:///nowhere" },
       1,

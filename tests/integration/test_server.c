@@ -409,7 +409,7 @@ static void it_can_be_destroyed_at_any_time(void **state)
 static const struct {
     const char *name, *option, *value, *url, *want;
 } failures[] = {
-    { "a Redis URL", "--max-conns", "5", "http://localhost", "redis URL" },
+    { "a Redis URL", "--max-conns", "5", "http://localhost", "a Redis URL begins with" },
     { "a driver", "--db", "oracle", NULL, "--db \"oracle\": must be sqlite3 or mysql" },
     { "a DSN", "--db", "mysql", NULL, "dsn" },
     { "a host", "--addr", "nowhere.invalid:1", NULL, "nowhere.invalid" },

@@ -210,6 +210,8 @@ static const struct {
       "--workers: processes cannot share port 0 or a unix socket\n" },
     { "workers on a unix socket", "--addr unix:///tmp/x --workers 2",
       "--workers: processes cannot share port 0 or a unix socket\n" },
+    { "a Redis of another kind", "--redis http://h",
+      "--redis: a Redis URL begins with redis:// or unix://\n" },
     { "nowhere to listen", "--addr=", "--addr: nowhere to listen\n" },
 };
 
