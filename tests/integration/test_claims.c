@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "support.h"
+#include "store_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,52 +12,6 @@
  * Who serves which relay channel, on a real Redis. Leases run out by Redis' clock: a test lets one run
  * out by setting its end into the past.
  */
-static uv_loop_t loop;
-static struct support_redis *redis;
-static struct store *store;
-
-static void on_state(bool is_up, void *ctx)
-{
-    (void)is_up;
-    (void)ctx;
-}
-
-static bool is_up(void *ctx)
-{
-    return store_is_up(ctx);
-}
-
-static int start(void **state)
-{
-    struct store_options options = { .timeout_ms = 5000, .wait_ms = 100, .pending_max = 1000 };
-    struct why why = { "" };
-
-    (void)state;
-    redis = support_redis_start();
-    uv_loop_init(&loop);
-    options.url = support_redis_url(redis);
-    store = store_open(&loop, &options, on_state, NULL, &why);
-    assert_non_null(store);
-    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    store_close(&store);
-    support_loop_close(&loop);
-    support_redis_stop(&redis);
-    return 0;
-}
-
-static int flush(void **state)
-{
-    (void)state;
-    free(support_redis_command(redis, "FLUSHALL"));
-    return 0;
-}
-
 /* ---- one operation, waited for ----------------------------------------------------------------- */
 
 struct answer {
@@ -559,7 +513,7 @@ static void without_redis_nothing_is_answered_falsely(void **state)
     assert_int_equal(view("n1/1").result, RESULT_UNAVAILABLE);
     assert_int_equal(stay("n1/1"), RESULT_UNAVAILABLE);
     support_redis_restart(redis);
-    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up again");
+    support_wait(&loop, fixture_is_up, store, SUPPORT_WAIT_MS, "the store is up again");
     assert_int_equal(take("n1/1", "a").result, RESULT_OK);
 }
 

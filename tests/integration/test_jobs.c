@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Jobs and their mailboxes on a real Redis. A heartbeat ends here by the removal of its key. */
-#include "support.h"
+#include "store_fixture.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,52 +12,6 @@
 #include "store/jobs.h"
 
 #define REALM SLICE_LITERAL("default")
-
-static uv_loop_t loop;
-static struct support_redis *redis;
-static struct store *store;
-
-static void on_state(bool is_up, void *ctx)
-{
-    (void)is_up;
-    (void)ctx;
-}
-
-static bool is_up(void *ctx)
-{
-    return store_is_up(ctx);
-}
-
-static int start(void **state)
-{
-    struct store_options options = { .timeout_ms = 5000, .wait_ms = 1000, .pending_max = 2000 };
-    struct why why = { "" };
-
-    (void)state;
-    redis = support_redis_start();
-    uv_loop_init(&loop);
-    options.url = support_redis_url(redis);
-    store = store_open(&loop, &options, on_state, NULL, &why);
-    assert_non_null(store);
-    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    store_close(&store);
-    support_loop_close(&loop);
-    support_redis_stop(&redis);
-    return 0;
-}
-
-static int flush(void **state)
-{
-    (void)state;
-    free(support_redis_command(redis, "FLUSHALL"));
-    return 0;
-}
 
 /* ---- one operation, waited for ---------------------------------------------------------------- */
 

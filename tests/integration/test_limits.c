@@ -3,7 +3,7 @@
  * The bucket of lua/rate_take.lua. The table runs the script itself with a clock of its own; one test goes
  * through the store and real time.
  */
-#include "support.h"
+#include "store_fixture.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,45 +11,6 @@
 
 #include "store/limits.h"
 #include "store/scripts.h"
-
-static uv_loop_t loop;
-static struct support_redis *redis;
-static struct store *store;
-
-static void on_state(bool is_up, void *ctx)
-{
-    (void)is_up;
-    (void)ctx;
-}
-
-static bool is_up(void *ctx)
-{
-    return store_is_up(ctx);
-}
-
-static int start(void **state)
-{
-    struct store_options options = { .timeout_ms = 5000, .wait_ms = 1000, .pending_max = 1000 };
-    struct why why = { "" };
-
-    (void)state;
-    redis = support_redis_start();
-    uv_loop_init(&loop);
-    options.url = support_redis_url(redis);
-    store = store_open(&loop, &options, on_state, NULL, &why);
-    assert_non_null(store);
-    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    store_close(&store);
-    support_loop_close(&loop);
-    support_redis_stop(&redis);
-    return 0;
-}
 
 struct answer {
     bool is_there;

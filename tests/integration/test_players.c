@@ -1,50 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "support.h"
+#include "store_fixture.h"
 
 #include <stdlib.h>
 
 #include "store/players.h"
 
 /* The connections of a player, counted over nodes. */
-static uv_loop_t loop;
-static struct support_redis *redis;
-static struct store *store;
-
-static void on_state(bool is_up, void *ctx)
-{
-    (void)is_up;
-    (void)ctx;
-}
-
-static bool is_up(void *ctx)
-{
-    return store_is_up(ctx);
-}
-
-static int start(void **state)
-{
-    struct store_options options = { .timeout_ms = 5000, .wait_ms = 1000, .pending_max = 1000 };
-    struct why why = { "" };
-
-    (void)state;
-    redis = support_redis_start();
-    uv_loop_init(&loop);
-    options.url = support_redis_url(redis);
-    store = store_open(&loop, &options, on_state, NULL, &why);
-    assert_non_null(store);
-    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up");
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    store_close(&store);
-    support_loop_close(&loop);
-    support_redis_stop(&redis);
-    return 0;
-}
-
 static enum result ended;
 static bool is_over;
 static struct store_op *slot;
