@@ -9,14 +9,7 @@
 
 #include <string.h>
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
+#include "base/hex.h"
 
 /* The next decoded byte (0..255), or -1 when the encoding is broken. `text` is not empty. */
 static int next_byte(struct slice *text, enum url_blank blank)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "json.h"
 
 /* Going through a text; for json*.c. */
@@ -60,17 +61,6 @@ static inline void skip_plain(struct cursor *cursor)
     }
 }
 
-static inline int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* The four digits behind "\u". */
 static inline bool take_hex(struct cursor *cursor, uint32_t *unit_out)
 {
@@ -78,7 +68,7 @@ static inline bool take_hex(struct cursor *cursor, uint32_t *unit_out)
         return false;
     *unit_out = 0;
     for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(*cursor->at++);
+        int digit = hex_value(*cursor->at++);
 
         if (digit < 0)
             return false;
