@@ -8,10 +8,10 @@
 #define FIELD(member)  offsetof(struct config, member)
 #define ANY_LENGTH     0, 4096
 #define KIB(count)     ((count)*1024ull)
-#define MIB(count)     ((count)*1024ull * 1024)
+#define MIB(count)     ((count)*1048576ull)
 #define SECONDS(count) ((count)*1000ull)
-#define MINUTES(count) ((count)*60 * 1000ull)
-#define HOURS(count)   ((count)*3600 * 1000ull)
+#define MINUTES(count) ((count)*60000ull)
+#define HOURS(count)   ((count)*3600000ull)
 
 const char *const group_titles[GROUPS] = {
     [GROUP_PROCESS] = "Process",

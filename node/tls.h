@@ -23,7 +23,7 @@ void tls_destroy(struct tls **tls);
 bool tls_reload(struct tls *tls, struct why *why) MUST_CHECK;
 
 /* A new connection; a listener_fn with the struct tls as its context. */
-void tls_on_accepted(int fd, const struct peer *peer, void *tls);
+void tls_on_accepted(int fd, const struct peer *peer, void *ctx);
 
 /* Connections, also those that HTTP has ended and whose last bytes are still on their way. */
 size_t tls_connections(const struct tls *tls);

@@ -18,7 +18,7 @@ struct relay_ear {
 };
 
 void relay_ear_init(struct relay_ear *ear, struct relay_conn *conn,
-                    void (*on_listening)(struct relay_ear *ear));
+                    void (*when_listening)(struct relay_ear *ear));
 void relay_ear_listen(struct relay_ear *ear, enum channel_kind kind, struct slice channel);
 
 /* Goes on after what was delivered to it before. */
