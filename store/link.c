@@ -25,11 +25,11 @@
 enum {
     BACKOFF_MIN_MS = 20,
     BACKOFF_MAX_MS = 1000,
-    CHUNK_SIZE = 64 * 1024,
-    READS_PER_TURN = 4,
     /* hiredis moves what is left of its buffer each time it has consumed a kilobyte: small
      * portions keep that cheap. */
-    FEED_SIZE = 8 * 1024,
+    CHUNK_SIZE = 8 * 1024,
+    READS_PER_TURN = 32,
+    TURN_US = 10 * 1000, /* then others have their turn: one entry may go to thousands */
     READER_KEEP_SIZE = 256 * 1024,
     OUT_MAX = 64 * 1024 * 1024,
     OUT_KEEP_SIZE = 64 * 1024,
@@ -202,8 +202,9 @@ static bool feed(struct wire *wire, const char *data, size_t len)
 static void read_some(struct wire *wire)
 {
     struct link *link = wire->link;
+    int64_t end_us = clock_us() + TURN_US;
 
-    for (int turn = 0; turn < READS_PER_TURN; turn++) {
+    for (int i = 0; i < READS_PER_TURN && clock_us() < end_us; i++) {
         ssize_t got = read(wire->fd, link->chunk, sizeof link->chunk);
 
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
@@ -213,13 +214,7 @@ static void read_some(struct wire *wire)
             return;
         }
         link->heard_ms = clock_ms();
-        for (size_t at = 0; at < (size_t)got; at += FEED_SIZE) {
-            size_t len = (size_t)got - at < FEED_SIZE ? (size_t)got - at : FEED_SIZE;
-
-            if (!feed(wire, link->chunk + at, len))
-                return;
-        }
-        if ((size_t)got < sizeof link->chunk)
+        if (!feed(wire, link->chunk, (size_t)got) || (size_t)got < sizeof link->chunk)
             return;
     }
 }

@@ -364,12 +364,51 @@ static void breaks_on_what_it_did_not_ask_for(void **state)
     }
 }
 
+enum { SLOW_MESSAGES = 2000, SLOW_US = 200 };
+
+/* As a broadcast to many is. */
+static void on_slow_news(struct topic *topic, enum topic_news news, struct slice message, void *ctx)
+{
+    int64_t end_us = clock_us() + SLOW_US;
+
+    on_news(topic, news, message, ctx);
+    while (news == TOPIC_MESSAGE && clock_us() < end_us)
+        ;
+}
+
+static void leaves_time_for_others(void **state)
+{
+    const struct channel_id id = rig_channel(CHANNEL_NODE, "flood");
+    const struct channel_message message = { .payload = SLICE_LITERAL("x") };
+    struct rig *rig = *state;
+    struct ear ear = { .ups = 0 };
+    int64_t end_ms = clock_ms() + SUPPORT_WAIT_MS;
+    unsigned before = 0, most = 0;
+    struct key key;
+
+    set_bounds(rig, CHANNEL_NODE, 100, SLOW_MESSAGES);
+    channel_topic_key(&id, &key);
+    ear.topic = topic_subscribe(rig->store, TOPIC_CHANNEL, key.text, on_slow_news, &ear);
+    WAIT(rig, is_up, &ear);
+    for (int i = 0; i < SLOW_MESSAGES; i++)
+        channel_append(rig->store, &id, &message, NULL, NULL, NULL);
+    while (ear.messages < SLOW_MESSAGES && clock_ms() < end_ms) {
+        uv_run(&rig->loop, UV_RUN_NOWAIT);
+        most = ear.messages - before > most ? ear.messages - before : most;
+        before = ear.messages;
+    }
+    assert_int_equal(ear.messages, SLOW_MESSAGES);
+    assert_in_range(most, 1, 200); /* of 10 ms, and what had been read by then */
+    topic_unsubscribe(&ear.topic);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(hears_what_is_published),
+        TEST(leaves_time_for_others),
         TEST(hears_what_becomes_of_a_key),
         TEST(keeps_the_kinds_apart),
         TEST(uses_the_database_of_the_url),
