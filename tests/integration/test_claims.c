@@ -12,6 +12,7 @@
  * Who serves which relay channel, on a real Redis. Leases run out by Redis' clock: a test lets one run
  * out by setting its end into the past.
  */
+
 /* ---- one operation, waited for ----------------------------------------------------------------- */
 
 struct answer {

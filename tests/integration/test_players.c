@@ -6,6 +6,7 @@
 #include "store/players.h"
 
 /* The connections of a player, counted over nodes. */
+
 static enum result ended;
 static bool is_over;
 static struct store_op *slot;
