@@ -273,3 +273,45 @@ test('the heads of refusals', async (t) => {
     assert.deepEqual(await ask('GET', '/api/v1/commands', identity), [200, json, null, '[]']);
   });
 });
+
+test('secrets stay secret', async (t) => {
+  const cluster = await startCluster(t, { count: 2, args: ['--auth-failures', '0', '--log-level', 'debug'] });
+  const [one, two] = cluster.replicas;
+  const subjects = { universe: 'u', server: 's', player: 'p', relay: 'r' };
+  const secrets = {};
+  for (const [kind, subject] of Object.entries(subjects)) secrets[kind] = await cluster.token(kind, subject);
+  const guess = 'a-guess-that-is-wrong';
+  const poll = (at, key) => http('GET', `${at.url}/api/v1/commands`, { headers: { 'x-universe-id': 'u', 'x-api-key': key, 'x-job-id': 'j' } });
+  const publish = (at, token) => http('POST', `${at.url}/publish`, { headers: bearer(token), body: { player_id: 'p', event: 'e', payload: 'a payload' } });
+
+  await t.test('they do not get into the log', async () => {
+    assert.equal((await poll(one, secrets.universe)).status, 200);
+    assert.equal((await poll(one, guess)).status, 403);
+    assert.equal((await publish(one, guess)).status, 403);
+    const player = await Socket.open(`${one.wsUrl}/ws?token=${secrets.player}`);
+    assert.equal((await publish(one, secrets.server)).status, 200);
+    await player.next();
+    assert.equal((await Socket.refused(`${one.wsUrl}/ws?token=${guess}`)).status, 401);
+    assert.equal((await Socket.refused(`${one.wsUrl}/sync?api_key=${guess}`)).status, 401);
+    const mod = await relayMod(one.wsUrl, secrets.relay, 's', 'c');
+    mod.send(modMessage('m', 's', 'c', 'a content'));
+    await mod.next();
+    await Promise.all([player.close(), mod.close()]);
+    await until('the warning is logged', () => /mailbox\.refused.*universe="?u"?/.test(one.child.output));
+    for (const text of [...Object.values(secrets), guess, 'a payload', 'a content']) assert.ok(!one.child.output.includes(text), text);
+  });
+
+  await t.test('a revoked one stops working on every replica within a second, cached or not', async () => {
+    for (const at of [one, two]) {
+      assert.equal((await poll(at, secrets.universe)).status, 200);
+      assert.equal((await publish(at, secrets.server)).status, 200);
+    }
+    await Promise.all([cluster.revoke('universe', 'u'), cluster.revoke('server', 's')]);
+    const before = Date.now();
+    for (const at of [one, two]) {
+      await until('the universe is refused', async () => (await poll(at, secrets.universe)).status === 403);
+      await until('the server is refused', async () => (await publish(at, secrets.server)).status === 403);
+    }
+    assert.ok(Date.now() - before < 1000, `${Date.now() - before} ms`);
+  });
+});
