@@ -194,7 +194,10 @@ void http_conn_fault(struct http_conn *conn, enum http_fault fault)
     conn_keep(conn, NULL, 0);
     if (conn->state != CONN_HANDLING)
         http_conn_enter(conn, CONN_HANDLING);
-    http_reply_error(conn->request, http_fault_status(fault), text.data);
+    if (fault == HTTP_FAULT_CONNECTIONS) /* as http_turn_away() says it */
+        http_reply_unavailable(conn->request, text.data);
+    else
+        http_reply_error(conn->request, http_fault_status(fault), text.data);
 }
 
 static void request_wait(struct http_request *request, char *data, size_t len)

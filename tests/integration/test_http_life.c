@@ -25,7 +25,9 @@
     "HTTP/1.1 " status "\r\nContent-Type: application/json\r\nContent-Length: " length             \
     "\r\nConnection: close\r\n\r\n{\"error\":\"" text "\"}"
 #define TIMED_OUT ERROR("408 Request Timeout", "30", "Request timed out.")
-#define CROWDED   ERROR("503 Service Unavailable", "33", "Too many connections.")
+#define CROWDED                                                                                    \
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 33\r\n" \
+    "Connection: close\r\nRetry-After: 1\r\n\r\n{\"error\":\"Too many connections.\"}"
 #define UPGRADE                                                                                    \
     HEAD("/ws?a=b")                                                                                \
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"                   \
