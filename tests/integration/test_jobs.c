@@ -599,7 +599,7 @@ static void test_without_redis_it_is_unavailable(void **state)
     take("j", "u1");
     assert_true(answer.result == RESULT_UNAVAILABLE || answer.result == RESULT_UNCERTAIN);
     support_redis_restart(redis);
-    support_wait(&loop, is_up, store, SUPPORT_WAIT_MS, "the store is up again");
+    support_wait(&loop, fixture_is_up, store, SUPPORT_WAIT_MS, "the store is up again");
     assert_string_equal(take("j", "u1"), "[1]");
 }
 
