@@ -191,7 +191,7 @@ static void test_wrong_usage(void **state)
     outcome = RUN("list", "--no-such-option", "1", URL);
     expect(outcome, 2, "");
     assert_non_null(strstr(outcome.err, "no-such-option"));
-    expect(RUN("list", "--redis", "http://somewhere"), 1, "");
+    expect(RUN("list", "--redis", "http://somewhere"), 2, "");
     outcome = run_with("", (const char *const[]){ NULL });
     expect(outcome, 2, "");
     assert_non_null(strstr(outcome.err, "signalbox token add --kind"));
