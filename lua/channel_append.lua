@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- channel_append: number an entry, give it to whoever listens, and keep it.
 --
 -- KEYS[1]  sb:{<kind>:<realm>:<id>}:q        list     the entries: number and expiry (8 bytes each,

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- channel_hold: somebody listens; let the channel live, and let go of what a feed kept long enough.
 --
 -- KEYS[1]  sb:{<kind>:<realm>:<id>}:q        list     the entries

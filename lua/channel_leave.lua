@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- channel_leave: a listener is gone; if it was the last one, say until when the live bound stays.
 --
 -- KEYS[1]  sb:{<kind>:<realm>:<id>}:l        string   the listeners' lease

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- channel_read: the entries after a cursor, within bounds.
 --
 -- KEYS[1]  sb:{<kind>:<realm>:<id>}:q        list     the entries

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- channel_settle: everything up to a number has been delivered.
 --
 -- KEYS[1]  sb:{<kind>:<realm>:<id>}:q        list     the entries

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- claim_release: end a bot's lease and all its claims.
 --
 -- KEYS[1]  sb:{relay:<realm>:all}:bots     zset  bot -> end of its lease, ms

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- claim_renew: prolong a bot's lease, and end the leases that have run out.
 --
 -- KEYS[1]  sb:{relay:<realm>:all}:bots     zset  bot -> end of its lease, ms

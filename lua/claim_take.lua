@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- claim_take: make one bot the one that serves certain relay channels, or the rest of them.
 --
 -- KEYS[1]  sb:{relay:<realm>:all}:bots     zset  bot -> end of its lease, ms

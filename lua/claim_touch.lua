@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- claim_touch: keep a channel among its realm's channels, and find who serves it.
 --
 -- KEYS[1]  sb:{relay:<realm>:all}:bots      zset  bot -> end of its lease, ms

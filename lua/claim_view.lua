@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- claim_view: what the bot that serves the rest has to know: the realm's channels, and which of them
 -- others serve.
 --

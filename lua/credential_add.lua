@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- credential_add: store what is known of a secret.
 --
 -- KEYS[1]  sb:{cred:<kind>:<sha256>}:record  string, JSON  lives until it expires

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- credential_index: note that a secret is about to be stored, so that it can be found by its owner.
 --
 -- KEYS[1]  sb:{cred-subject:<kind>:<subject>}:digests or sb:{cred-kind:<kind>:all}:digests

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- credential_revoke: delete what is known of a secret, if it is this subject's.
 --
 -- KEYS[1]  sb:{cred:<kind>:<sha256>}:record  string, JSON

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- credential_unindex: forget secrets that are no longer stored.
 --
 -- KEYS[1]  sb:{cred-subject:<kind>:<subject>}:digests or sb:{cred-kind:<kind>:all}:digests

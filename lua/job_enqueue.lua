@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- job_enqueue: put a command into a job's mailbox and wake whoever holds a poll for it.
 --
 -- KEYS[1]  sb:{mailbox:<realm>:<job>}:hb      string   see job_poll

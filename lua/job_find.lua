@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- job_find: who has a job, when it was last seen, and how much waits for it.
 --
 -- KEYS[1]  sb:{mailbox:<realm>:<job>}:hb  string  see job_poll

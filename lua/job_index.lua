@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- job_index: note that a universe has a job that polls.
 --
 -- A job is told of at its first poll and again each minute (job_poll sees to it), always before its

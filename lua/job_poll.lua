@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- job_poll: renew a job's heartbeat and take what waits in its mailbox.
 --
 -- KEYS[1]  sb:{mailbox:<realm>:<job>}:hb  string  '<last seen> <indexed> <universe>', both 13 digits

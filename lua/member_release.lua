@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- member_release: leave a server's place in a relay channel, if it is still this connection's.
 --
 -- KEYS[1]  sb:{mods:<realm>:<channel>}:member:<server>  string  the connection

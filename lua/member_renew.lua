@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- member_renew: keep a server's place in a relay channel, unless a newer connection has it.
 --
 -- KEYS[1]  sb:{mods:<realm>:<channel>}:member:<server>  string  the connection; lives for the ttl

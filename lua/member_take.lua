@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- member_take: give a server's place in a relay channel to its newest connection.
 --
 -- KEYS[1]  sb:{mods:<realm>:<channel>}:member:<server>  string  the connection; lives for the ttl

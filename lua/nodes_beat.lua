@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- nodes_beat: a node says that it lives.
 --
 -- KEYS[1]  sb:{nodes:all:all}:live           zset     node id by the time of its last beat

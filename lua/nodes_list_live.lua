@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- nodes_list_live: who has said within a lease that it lives.
 --
 -- KEYS[1]  sb:{nodes:all:all}:live           zset     node id by the time of its last beat

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- player_join: add a connection to a player's, unless there are too many already.
 --
 -- KEYS[1]  sb:{player:<realm>:<id>}:conns  hash    '<node>/<connection>' → ''

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- player_renew: say that a connection of a player is still there.
 --
 -- KEYS[1]  sb:{player:<realm>:<id>}:conns  hash  see player_join

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- rate_take: take tokens from a bucket, all or none.
 --
 -- A bucket of `limit` tokens that refills evenly over `period` is kept as the one moment at which it
