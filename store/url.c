@@ -2,6 +2,7 @@
 /* Redis URLs: cut from both ends; what is left in the middle is the host or the path. */
 #include "store/url.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
@@ -78,8 +79,7 @@ static bool parse_port(struct url *url, struct slice text, struct why *why)
 
     if (!slice_to_u64(text, 1, 65535, &port))
         return why_set(why, "the port must be a number from 1 to 65535");
-    memcpy(url->port, text.data, text.len);
-    url->port[text.len] = '\0';
+    snprintf(url->port, sizeof url->port, "%u", (unsigned)port); /* without noughts before it */
     return true;
 }
 

@@ -10,6 +10,8 @@ static const struct {
 } good[] = {
     { "host alone", "redis://h", "h", "6379", NULL, NULL, NULL, 0 },
     { "port", "redis://h:7000", "h", "7000", NULL, NULL, NULL, 0 },
+    { "port with noughts before it", "redis://h:00000000000065535", "h", "65535", NULL, NULL, NULL,
+      0 },
     { "database", "redis://h:7000/3", "h", "7000", NULL, NULL, NULL, 3 },
     { "empty database", "redis://h/", "h", "6379", NULL, NULL, NULL, 0 },
     { "password", "redis://:secret@h", "h", "6379", NULL, NULL, "secret", 0 },
