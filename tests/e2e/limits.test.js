@@ -239,7 +239,7 @@ const STALLS = {
 // ---- a reader that does not keep up -------------------------------------------------------------------
 
 const PENDING = {
-  args: ['--ws-pending-max', '16KiB', '--write-timeout', '60s', '--rate-limit', '0'],
+  args: ['--ws-pending-max', '16KiB', '--write-timeout', '60s', '--rate-limit', '0', '--max-queued', '1000'],
   rows: [
     ['--ws-pending-max: what follows waits in Redis', async ({ node, token, publish }) => {
       const count = 1000;
