@@ -181,6 +181,7 @@ static void on_close(struct ws *ws, enum ws_end how, enum close_reason reason, v
 }
 
 static const struct ws_ops socket_ops = {
+    .dialect = "push",
     .message_max_bytes = MESSAGE_MAX,
     .on_open = on_open,
     .on_message = on_message,

@@ -299,6 +299,7 @@ static void on_drain(struct ws *ws, void *ctx)
 }
 
 const struct ws_ops relay_ws_ops = {
+    .dialect = "relay",
     .on_open = on_open,
     .on_message = on_message,
     .on_drain = on_drain,
