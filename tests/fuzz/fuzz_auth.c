@@ -8,7 +8,9 @@
 
 #include "auth_sql_driver.h"
 #include "auth_time.h"
+#include "config_option.h"
 #include "store/credential_record.h"
+#include "store/url.h"
 
 static void check_time(struct slice text)
 {
@@ -30,6 +32,46 @@ static void check_dsns(const char *dsn)
         assert((parsed.host[0] == '\0') != (parsed.socket[0] == '\0') && parsed.port > 0);
     if (sqlite_dsn_parse(dsn, name, &why))
         assert(name[0] != '\0');
+}
+
+static void check_url(const char *text)
+{
+    struct url url;
+    struct why why = { "" };
+
+    if (!url_parse(&url, text, &why)) {
+        assert(why.text[0] != '\0');
+        return;
+    }
+    assert((url.host == NULL) != (url.path == NULL));
+    url_fini(&url);
+}
+
+/* A number that was read is printed and read again as it was. */
+static void check_number(const struct option *option, const char *text)
+{
+    uint64_t number, again;
+    struct buf printed;
+
+    if (!option_number_parse(option, text, &number))
+        return;
+    buf_init(&printed, 64);
+    option_print_number(option, number, &printed);
+    buf_add_byte(&printed, '\0');
+    assert(option_number_parse(option, printed.data, &again) && again == number);
+    buf_fini(&printed);
+}
+
+static void check_options(const char *text)
+{
+    static struct config config, untouched;
+
+    for (size_t i = 0; i < option_count; i++) {
+        check_number(&options[i], text);
+        if (!option_parse(&options[i], &config, text))
+            assert(option_equals(&options[i], &config, &untouched));
+        option_clear(&options[i], &config);
+    }
 }
 
 /* A record that was read is written and read again as it was. */
@@ -60,6 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_time(text);
     check_dsns(line);
+    check_url(line);
+    check_options(line);
     check_record(text);
     free(line);
     return 0;
