@@ -43,7 +43,7 @@ struct store {
     struct list ending; /* their end is certain; their owners hear of it on this turn's way out */
     struct list spare;  /* operations to be used again */
     size_t spare_count;
-    int64_t up_ms; /* clock_ms() since when it is up */
+    int64_t since_ms; /* clock_ms() when it came up, went down, or began */
     bool is_up, is_closed;
 
     struct topics *topics;

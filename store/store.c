@@ -76,15 +76,16 @@ static void end_present(struct store *store)
 
 static void on_deadline(uv_timer_t *timer);
 
-/* When the oldest operation has waited too long: for its reply, or for a link. */
+/* When the oldest operation has waited too long: for its reply, or for a link. A link that has been down
+ * for longer than that is not waited for any more. */
 static int64_t first_deadline_ms(const struct store *store)
 {
     const struct store_op *op = pipeline_first(&store->pipeline);
-    int64_t since_ms = op->started_us / 1000;
+    int64_t started_ms = op->started_us / 1000;
 
     if (!store->is_up)
-        return since_ms + store->wait_ms;
-    return (since_ms > store->up_ms ? since_ms : store->up_ms) + store->timeout_ms;
+        return store->since_ms + store->wait_ms;
+    return (started_ms > store->since_ms ? started_ms : store->since_ms) + store->timeout_ms;
 }
 
 void store_watch_deadline(struct store *store)
@@ -134,7 +135,7 @@ static void set_up(struct store *store, bool is_up)
     if (store->is_up == is_up)
         return;
     store->is_up = is_up;
-    store->up_ms = clock_ms();
+    store->since_ms = clock_ms();
     if (is_up)
         store->stats.connects++;
     else
@@ -308,6 +309,7 @@ struct store *store_open(uv_loop_t *loop, const struct store_options *options,
     store->loop = loop;
     store->url = url;
     pipeline_init(&store->pipeline);
+    store->since_ms = clock_ms();
     take_limits(store, options);
     store->on_state = on_state;
     store->ctx = ctx;

@@ -23,10 +23,11 @@ struct store;
 struct store_op;
 
 struct store_options {
-    const char *url;        /* redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N]  */
-    uint32_t timeout_ms;    /* a command without an answer for so long breaks the link: uncertain */
-    uint32_t wait_ms;       /* how long an operation may wait for a reconnect: then unavailable   */
-    uint32_t pending_max;   /* operations without an answer; above it they are unavailable        */
+    const char *url;      /* redis://[[user]:password@]host[:port][/db] or unix:///path[?db=N]  */
+    uint32_t timeout_ms;  /* a command without an answer for so long breaks the link: uncertain */
+    uint32_t wait_ms;     /* how long after a break operations wait for a reconnect; those that come
+                               later are unavailable at once                                       */
+    uint32_t pending_max; /* operations without an answer; above it they are unavailable        */
     uint32_t pending_bytes; /* their bytes, likewise; 0: 64 MiB                                   */
 };
 
