@@ -93,10 +93,11 @@ test('a node that drains', { timeout: 60000 }, async (t) => {
 });
 
 test('what a drained bot was not sent waits for it on the other replica', { timeout: 60000 }, async (t) => {
-  const cluster = await startCluster(t, { count: 2, args: ['--write-timeout', '20s'] });
+  const count = 600;
+  // a reader that stalls for too long counts as offline: then the cap holds
+  const cluster = await startCluster(t, { count: 2, args: ['--write-timeout', '20s', '--queue-max', String(count)] });
   const [leaving, staying] = cluster.replicas;
   const key = await cluster.token('relay', 'r');
-  const count = 600;
   const content = 'x'.repeat(16000);
   const bot = await relayBot(leaving.wsUrl, key);
   const mod = await relayMod(staying.wsUrl, key, 's', 'c');
