@@ -38,7 +38,7 @@ test('the private Redis', { timeout: 90000 }, async (t) => {
   const player = await token(data, 'player', 'p');
 
   await t.test('is said in the log, and stands in --data for our eyes only', async () => {
-    assert.match(node.child.output, new RegExp(`info redis\\.start pid=\\d+ socket=${data}/redis\\.sock`));
+    await until('the log says so', () => new RegExp(`info redis\\.start pid=\\d+ socket=${data}/redis\\.sock`).test(node.child.output));
     assert.equal(redisPids(node).length, 1);
     const { stdout } = await run('stat', ['-c', '%a %F', data, join(data, 'redis.sock')]);
     assert.equal(stdout, '700 directory\n700 socket\n');

@@ -194,8 +194,10 @@ test('SIGHUP: a bad file changes nothing', { timeout: 60000 }, async (t) => {
     const said = node.child.output.length;
     write(content);
     await reload(node, 'failed');
-    const log = node.child.output.slice(said);
-    for (const text of texts) assert.ok(log.includes(`error config.wrong ${text}`), `${name}: ${log}`);
+    const log = () => node.child.output.slice(said);
+    for (const text of texts) {
+      await until(`${name}: ${text}`, () => log().includes(`error config.wrong ${text}`));
+    }
     assert.deepEqual([await probe(2000), await probe(3000)], [401, 413], name);
   }
   write(better);

@@ -206,7 +206,7 @@ test('a database that is not there yet', { timeout: 60000 }, async (t) => {
   assert.equal((await readiness()).status, 503);
   assert.equal(await node.status('/healthz'), 200);
   assert.deepEqual(await tryToken(node, 'player'), [503, 503]);
-  assert.match(node.child.output, /(warn|error) auth\.sql\w* /, 'it says so');
+  await until('it says so', () => /(warn|error) auth\.sql\w* /.test(node.child.output));
   await database.execute(`${TABLE}; ${insert('player', 7, null, false, FAR)}`);
   await node.untilReady(5000);
   assert.equal(await tryPlayer(node, 'player'), 'open');

@@ -74,7 +74,7 @@ test('workers', { timeout: 60000 }, async (t) => {
     process.kill(pids[0], 'SIGKILL');
     await until('its sockets are gone', () => sockets.some((socket) => socket.closed));
     await until('another is started', () => startedPids(node).length === WORKERS + 1);
-    assert.match(node.child.output, /error worker\.died signal=9/);
+    await until('the log says so', () => /error worker\.died signal=9/.test(node.child.output));
     await until('it is ready', async () => [...(await allMetrics(node)).values()]
       .every((text) => valueOf(text, 'signalbox_inbox_healthy') === 1));
     sockets = sockets.filter((socket) => !socket.closed);
