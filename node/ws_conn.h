@@ -39,6 +39,7 @@ struct ws {
     uint32_t written_in; /* the turn of the last write                                    */
     uint8_t state, reason, how;
     bool is_paused, is_deflated;
+    bool is_packed; /* the message that is coming is compressed                           */
 };
 
 /* A handshake that waits for the next turn of the loop. */
@@ -70,7 +71,8 @@ struct ws_host {
     struct list bursts;                /* of struct ws                                        */
     struct buf batch;                  /* frames that are written in one piece                */
     uint32_t turn;                     /* never 0                                             */
-    struct ws_deflate *deflate; /* NULL: permessage-deflate is off                           */
+    struct ws_deflate *deflate;   /* NULL: permessage-deflate is off                           */
+    struct ws_inflater *inflater; /* the same                                                */
     uint64_t last_number;
     uint32_t drain_credit; /* connections that may be closed now, times 100             */
     uint8_t turns_left;    /* of the loop, until lws has let go of its handles          */

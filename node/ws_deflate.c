@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The frame that was compressed last is kept, with its compressed twin: a fan-out sends the same
- * frame many times in a row. lws' own compressor is bypassed: it works per connection, sends in
- * fragments of its buffer, and mixes up a ping that comes in between with them.
+ * frame many times in a row.
+ *
+ * lws' own implementation is bypassed both ways. Its compressor works per connection, sends in
+ * fragments of its buffer, and mixes up a ping that comes in between with them; its decompressor loses
+ * what does not fit its buffer at a message's end, or aborts.
  */
 #include "ws_deflate.h"
 
@@ -54,6 +57,30 @@ void ws_deflate_destroy(struct ws_deflate **deflate)
     *deflate = NULL;
 }
 
+/* ---- negotiation --------------------------------------------------------------------------------- */
+
+/* Zero from anything else means that lws goes on as if there were no extension. */
+static int on_extension(struct lws_context *context, const struct lws_extension *extension,
+                        struct lws *wsi, enum lws_extension_callback_reasons reason, void *user,
+                        void *in, size_t len)
+{
+    static const struct lws_ext_options answered[] = {
+        { "server_no_context_takeover", EXTARG_NONE },
+        { "client_no_context_takeover", EXTARG_NONE },
+        { NULL, EXTARG_NONE },
+    };
+
+    (void)context, (void)extension, (void)wsi, (void)user, (void)len;
+    if (reason == LWS_EXT_CB_CONSTRUCT)
+        *(const struct lws_ext_options **)in = answered;
+    return 0;
+}
+
+const struct lws_extension ws_deflate_extensions[] = {
+    { .name = "permessage-deflate", .callback = on_extension },
+    { .name = NULL },
+};
+
 /* Cuts the next item off a list, trimmed. */
 static struct slice next_item(struct slice *list, char separator)
 {
@@ -94,6 +121,8 @@ bool ws_deflate_is_offered(struct slice extensions)
             return true;
     return false;
 }
+
+/* ---- sending ------------------------------------------------------------------------------------- */
 
 /* The compressed twin, or NULL when it would not be smaller. */
 static struct frame *pack(z_stream *stream, const struct frame *plain)

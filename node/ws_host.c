@@ -14,6 +14,7 @@
 #include "node.h"
 #include "ws_conn.h"
 #include "ws_deflate.h"
+#include "ws_inflate.h"
 
 enum {
     HEAD_MAX = 1024, /* what lws parses: only ever a head that we wrote      */
@@ -26,7 +27,7 @@ enum {
 
 static bool is_noise(const char *line)
 {
-    return strstr(line, "calling service") != NULL || strstr(line, "zlib error") != NULL;
+    return strstr(line, "calling service") != NULL;
 }
 
 static void on_lws_log(int level, const char *line)
@@ -125,11 +126,6 @@ static const struct lws_protocols protocols[] = {
     { .name = NULL },
 };
 
-static const struct lws_extension extensions[] = {
-    { "permessage-deflate", lws_extension_callback_pm_deflate, "permessage-deflate" },
-    { NULL, NULL, NULL },
-};
-
 /* ---- the next turn --------------------------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t *idle)
@@ -189,7 +185,7 @@ static bool create_lws(struct ws_host *host)
         .options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .foreign_loops = &loop,
         .protocols = protocols,
-        .extensions = host->deflate != NULL ? extensions : NULL,
+        .extensions = host->deflate != NULL ? ws_deflate_extensions : NULL,
         .max_http_header_data = HEAD_MAX,
         .retry_and_idle_policy = &no_validity_checks,
         .pcontext = &host->context, /* NULL again when lws has ended */
@@ -228,8 +224,10 @@ struct ws_host *ws_host_create(struct node *node, struct why *why)
     host->turn = 1;
     buf_init(&host->batch, WS_BATCH_MAX);
     host->deadlines = deadlines_create(node->loop);
-    if (node->config->ws_deflate)
+    if (node->config->ws_deflate) {
         host->deflate = ws_deflate_create();
+        host->inflater = ws_inflater_create();
+    }
     if (!create_lws(host)) {
         why_set(why, "libwebsockets does not start on libuv: is its libuv plug-in installed?");
         ws_host_destroy(&host);
@@ -282,6 +280,7 @@ void ws_host_destroy(struct ws_host **host)
     buf_fini(&old->batch);
     deadlines_destroy(&old->deadlines);
     ws_deflate_destroy(&old->deflate);
+    ws_inflater_destroy(&old->inflater);
     lws_context_destroy(old->context);
     old->turns_left = TURNS_TO_LEAVE;
     uv_idle_stop(&old->idle); /* or it keeps its callback */

@@ -113,14 +113,24 @@ static char *mixed_text(size_t len)
     return text;
 }
 
-static void received(void **state)
+/* Compresses to next to nothing: what is inflated does not fit the chunk that it came in. */
+static char *same_text(size_t len)
+{
+    char *text = xmalloc(len);
+
+    memset(text, 'a', len);
+    return text;
+}
+
+static void receive_all(char *(*make)(size_t len))
 {
     static const size_t steps[] = { 100000, 1000, 7, 1 };
-    static const size_t lengths[] = { 1, 10, 300, 1023, 1024, 1025, 2048, 5000, 90000 };
-    char *text = mixed_text(90000);
+    static const size_t lengths[] = {
+        0, 1, 10, 300, 511, 512, 1023, 1024, 1025, 2048, 5000, 90000
+    };
+    char *text = make(90000);
     struct rig rig;
 
-    (void)state;
     rig_start(&rig, deflate_on);
     for (size_t s = 0; s < 4; s++)
         for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++)
@@ -139,13 +149,75 @@ static void received(void **state)
                     snprintf(want, sizeof want, "open\ntext %d bytes\ntext plain\ntext again\n",
                              len);
                 else
-                    snprintf(want, sizeof want, "open\ntext %.*s\ntext plain\ntext again\n", len,
-                             text);
+                    snprintf(want, sizeof want, "open\ntext%s%.*s\ntext plain\ntext again\n",
+                             len > 0 ? " " : "", len, text);
                 pair_wait(pair, "deflated", want, NULL);
                 buf_fini(&out);
                 pair_end(&pair);
             }
     free(text);
+    rig_stop(&rig);
+}
+
+static void received(void **state)
+{
+    (void)state;
+    receive_all(mixed_text);
+}
+
+static void received_that_shrinks(void **state)
+{
+    (void)state;
+    receive_all(same_text);
+}
+
+/* RFC 7692, 7.2.3.3 to 7.2.3.6: its own examples. */
+static void examples(void **state)
+{
+    static const struct {
+        const char *name;
+        struct slice frames;
+        const char *want;
+    } rows[] = {
+        { "one block", SLICE_LITERAL("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"), "text Hello\n" },
+        { "two fragments", SLICE_LITERAL("\x41\x03\xf2\x48\xcd\x80\x04\xc9\xc9\x07\x00"),
+          "text Hello\n" },
+        { "not compressed inside",
+          SLICE_LITERAL("\xc1\x0b\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"), "text Hello\n" },
+        { "a stream that ends", SLICE_LITERAL("\xc1\x08\xf3\x48\xcd\xc9\xc9\x07\x00\x00"),
+          "text Hello\n" },
+        { "two blocks",
+          SLICE_LITERAL("\xc1\x0d\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"),
+          "text Hello\n" },
+        { "nothing", SLICE_LITERAL("\xc1\x01\x00"), "text\n" },
+        { "nothing at all", SLICE_LITERAL("\xc1\x00"), "text\n" },
+        { "a window that is not kept",
+          SLICE_LITERAL("\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x05\xf2\x00\x11\x00\x00"),
+          "text Hello\nclose in_order protocol_error\n" },
+    };
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, deflate_on);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pair *pair = open_deflated(&rig, 0);
+        struct slice frames = rows[i].frames;
+        struct buf out;
+        char want[100];
+
+        buf_init(&out, 1000);
+        for (size_t at = 0; at < frames.len; at += 2 + (size_t)frames.data[at + 1])
+            ws_client_frame(&out, (unsigned char)frames.data[at],
+                            (struct slice){ frames.data + at + 2, (size_t)frames.data[at + 1] },
+                            WS_MASKED);
+        ws_client_frame(&out, CLOSE_, slice_of("\x03\xe8"), WS_MASKED);
+        feed_in_steps(pair, buf_slice(&out), 1);
+        snprintf(want, sizeof want, "open\n%s%s", rows[i].want,
+                 strstr(rows[i].want, "close") != NULL ? "" : "close in_order peer_closed\n");
+        pair_wait(pair, rows[i].name, want, NULL);
+        buf_fini(&out);
+        pair_free(&pair);
+    }
     rig_stop(&rig);
 }
 
@@ -180,7 +252,9 @@ static void garbage(void **state)
     rig_start(&rig, deflate_on);
     pair = open_deflated(&rig, 0);
     ws_client_say(&pair->client, 0xc1, "\xff\xff\xff\xff this is not deflated");
-    pair_wait(pair, "garbage", "open\nclose broken protocol_error\n", NULL);
+    pair_wait(pair, "garbage", "open\n", "close 1002 protocol error\n");
+    ws_client_say(&pair->client, CLOSE_, "\x03\xea");
+    pair_wait(pair, "garbage", "open\nclose in_order protocol_error\n", NULL);
     pair_free(&pair);
     rig_stop(&rig);
 }
@@ -302,8 +376,14 @@ static void incompressible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(offered), cmocka_unit_test(received), cmocka_unit_test(bomb),
-        cmocka_unit_test(garbage), cmocka_unit_test(sent),     cmocka_unit_test(incompressible),
+        cmocka_unit_test(offered),
+        cmocka_unit_test(received),
+        cmocka_unit_test(received_that_shrinks),
+        cmocka_unit_test(examples),
+        cmocka_unit_test(bomb),
+        cmocka_unit_test(garbage),
+        cmocka_unit_test(sent),
+        cmocka_unit_test(incompressible),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
