@@ -121,7 +121,7 @@ async function publish() {
   say('## Publish over HTTP to a player on the other node\n');
   const rows = [];
   const measureOne = async (name, ...args) => {
-    const result = await load('--senders', 32, '--http', '--window', 1, '--seconds', 8, '--receivers', 1, ...args);
+    const result = await load('--senders', 128, '--http', '--window', 1, '--seconds', 8, '--receivers', 1, ...args);
     rows.push([name, round(result.answered / result.seconds), round(result.received / result.seconds), round(result.p50_us / 1000, 2),
       round(result.p99_us / 1000, 2)]);
     await cleanUp();
