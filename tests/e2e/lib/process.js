@@ -26,16 +26,21 @@ export function tempFolder(t) {
   return folder;
 }
 
-/** A TCP port that was free a moment ago. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
+/** Below what the kernel gives to outgoing connections: those of other tests would take it at any time. */
+const PORTS = { from: 10000, to: 32000 };
+
+const isFree = (port) => new Promise((resolve) => {
+  const server = net.createServer();
+  server.on('error', () => resolve(false));
+  server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+});
+
+/** A TCP port that was free a moment ago; by chance, because other tests look for one at the same time. */
+export async function freePort() {
+  for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (await isFree(port)) return port;
+  }
 }
 
 const alive = new Set();

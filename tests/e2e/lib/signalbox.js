@@ -132,7 +132,8 @@ export async function startCluster(t, { count = 1, args = [], balancer = false, 
     await replica.launch();
     return replica;
   };
-  await Promise.all(Array.from({ length: count }, () => cluster.add()));
+  const added = await Promise.allSettled(Array.from({ length: count }, () => cluster.add()));
+  for (const one of added) if (one.status === 'rejected') throw one.reason; // when none is on its way any more
   if (balancer) cluster.balancer = await startBalancer(t, cluster.replicas);
   cluster.token = (kind, subject, ...more) => addToken(redis.url, kind, subject, ...more);
   cluster.revoke = async (kind, subject, ...more) => {
