@@ -169,52 +169,8 @@ async function polls() {
   table(['', 'polls/s', 'CPU µs per poll (Redis included)', 'failed'], rows);
 }
 
-/** Memory of connections that do nothing: the slope between 2,000 and 18,000. */
-async function idle() {
-  say('## Idle connections\n');
-  const rows = [];
-  const measureOne = async (name, pid, ...args) => {
-    const sizes = [];
-    for (const count of [2000, 18000]) {
-      const held = await hold('--receivers', count, ...args);
-      await pause(1500);
-      sizes.push([held.open, usage(pid).rss]);
-      await held.release();
-      await pause(1000);
-    }
-    rows.push([name, round((sizes[1][1] - sizes[0][1]) / (sizes[1][0] - sizes[0][0])), round(sizes[1][0])]);
-    await cleanUp();
-  };
-  {
-    const redis = await startRedis();
-    const prefix = await manyPlayers(redis, 18000);
-    const [a] = await startSignalbox(redis, 1);
-    await measureOne('signalbox, authenticated', a.pid, '--receive', `${a.wsUrl}/ws?token=${prefix}-@C`);
-  }
-  {
-    const redis = await startRedis();
-    const [a] = await startNchan(redis, 1);
-    await measureOne('nginx + nchan', a.pid, '--receive', `${a.wsUrl}/sub/c@C`);
-  }
-  {
-    const redis = await startRedis();
-    const [a] = await startSocketIo(redis, 1);
-    await measureOne('Socket.IO', a.pid, '--receive', a.wsUrl + SIO, '--receive-hello', '40', '--hello-ok', '4');
-  }
-  table(['', 'bytes per connection', 'connections'], rows);
-}
-
-/** New connections, 200 at a time; ours authenticated, each with a token of its own. */
-async function connects() {
-  say('## 10,000 new connections\n');
-  const rows = [];
-  const count = 10000;
-  const measureOne = async (name, pid, ...args) => {
-    const { result, cpu } = await measure([pid], () => hold('--receivers', count, ...args));
-    rows.push([name, round(result.open / result.open_s), round((cpu / result.open) * 1e6)]);
-    await result.release();
-    await cleanUp();
-  };
+/** `measureOne(name, pid, …how to connect)` on each system, one after the other: `count` connections that only wait. */
+async function onEachIdle(count, measureOne) {
   {
     const redis = await startRedis();
     const prefix = await manyPlayers(redis, count);
@@ -231,6 +187,40 @@ async function connects() {
     const [a] = await startSocketIo(redis, 1);
     await measureOne('Socket.IO', a.pid, '--receive', a.wsUrl + SIO, '--receive-hello', '40', '--hello-ok', '4');
   }
+}
+
+/** Memory of connections that do nothing: the slope between 2,000 and 18,000. */
+async function idle() {
+  say('## Idle connections\n');
+  const rows = [];
+  const measureOne = async (name, pid, ...args) => {
+    const sizes = [];
+    for (const count of [2000, 18000]) {
+      const held = await hold('--receivers', count, ...args);
+      await pause(1500);
+      sizes.push([held.open, usage(pid).rss]);
+      await held.release();
+      await pause(1000);
+    }
+    rows.push([name, round((sizes[1][1] - sizes[0][1]) / (sizes[1][0] - sizes[0][0])), round(sizes[1][0])]);
+    await cleanUp();
+  };
+  await onEachIdle(18000, measureOne);
+  table(['', 'bytes per connection', 'connections'], rows);
+}
+
+/** New connections, 200 at a time; ours authenticated, each with a token of its own. */
+async function connects() {
+  say('## 10,000 new connections\n');
+  const rows = [];
+  const count = 10000;
+  const measureOne = async (name, pid, ...args) => {
+    const { result, cpu } = await measure([pid], () => hold('--receivers', count, ...args));
+    rows.push([name, round(result.open / result.open_s), round((cpu / result.open) * 1e6)]);
+    await result.release();
+    await cleanUp();
+  };
+  await onEachIdle(count, measureOne);
   table(['', 'connects/s', 'CPU µs per connect'], rows);
 }
 

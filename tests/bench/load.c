@@ -58,10 +58,10 @@ static struct {
 } options = { .seconds = 5, .window = 100, .indexes = 1, .opening_max = 200, .hello_ok = "" };
 
 static struct {
-    uint64_t sent, answered, failed, received, bytes_in, dead;
+    uint64_t sent, answered, failed, received, dead;
     uint32_t *delays;
     size_t delay_count;
-    int open, opening, started;
+    int open, opening;
 } stats;
 
 static int epoll_fd;
@@ -323,7 +323,6 @@ static void on_readable(struct client *client)
                 die(client);
             break;
         }
-        stats.bytes_in += (uint64_t)got;
         client->in_len += (size_t)got;
         do {
             bool is_http = client->role->is_http || client->state == UPGRADING;
@@ -379,7 +378,6 @@ static void start(struct client *client)
     }
     setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     stats.opening++;
-    stats.started++;
     client->state = CONNECTING;
     client->wants_out = true;
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client->fd, &event);
@@ -414,26 +412,26 @@ static void on_connected(struct client *client)
 static void send_one(struct client *client)
 {
     char body[TEXT_MAX], headers[TEXT_MAX], target[TEXT_MAX], text[3 * TEXT_MAX];
-    size_t len = options.message != NULL ? expand(body, options.message, client) : 0;
+    size_t body_len = options.message != NULL ? expand(body, options.message, client) : 0;
     struct sockaddr_in address;
     const char *path;
+    size_t len;
 
     if (client->role->is_http) {
         parse_url(client->role->url, &address, &path);
         expand(target, path, client);
         expand(headers, options.headers != NULL ? options.headers : "", client);
-        len = (size_t)sprintf(text, "%s %s HTTP/1.1\r\nHost: bench\r\n%s", len > 0 ? "POST" : "GET",
-                              target, headers) +
-              0 * len;
+        len = (size_t)sprintf(text, "%s %s HTTP/1.1\r\nHost: bench\r\n%s",
+                              body_len > 0 ? "POST" : "GET", target, headers);
         if (options.message != NULL)
             len += (size_t)sprintf(
                 text + len, "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                strlen(body), body);
+                body_len, body);
         else
             len += (size_t)sprintf(text + len, "\r\n");
         put(client, text, len);
     } else {
-        put_frame(client, body, len);
+        put_frame(client, body, body_len);
     }
     client->unanswered++;
     stats.sent++;
