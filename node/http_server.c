@@ -113,11 +113,10 @@ size_t http_open_requests(const struct http *http)
 
 /* ---- life ------------------------------------------------------------------------------------------- */
 
-struct http *http_create(struct node *node, struct why *why)
+struct http *http_create(struct node *node)
 {
     struct http *http = xcalloc(1, sizeof *http);
 
-    (void)why;
     http->node = node;
     http->limit = conn_limit_create(node->config, &node->metrics);
     http->routes = http_routes_create();

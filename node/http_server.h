@@ -17,7 +17,7 @@ struct http;
 struct node;
 
 /* Uses node->loop, config, metrics, and at the time of an upgrade ws_host. */
-struct http *http_create(struct node *node, struct why *why);
+struct http *http_create(struct node *node);
 
 /* Ends held requests and closes all connections. Handles are released as the loop runs on. */
 void http_destroy(struct http **http);

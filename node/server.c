@@ -99,9 +99,7 @@ static bool create_protocols(struct server *server, struct why *why)
     node->ws_host = ws_host_create(node, why);
     if (node->ws_host == NULL)
         return false;
-    server->http = http_create(node, why);
-    if (server->http == NULL)
-        return false;
+    server->http = http_create(node);
     if (server->setup.config->tls_addr.count > 0) {
         server->tls = tls_create(node, server->http, why);
         return server->tls != NULL;

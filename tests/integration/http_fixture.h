@@ -225,7 +225,7 @@ static inline void fixture_start_with(struct fixture *fixture, const struct http
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
     fixture->node.loop = &fixture->loop;
     fixture->node.config = &fixture->config;
-    fixture->http = http_create(&fixture->node, NULL);
+    fixture->http = http_create(&fixture->node);
     http_add_routes(fixture->http, routes, sizeof routes / sizeof routes[0], fixture);
     http_add_routes(fixture->http, hold, hold_count, fixture);
 }
