@@ -26,6 +26,8 @@ struct rate {
     uint32_t per_ms;
 };
 
+enum socketio_auth { SOCKETIO_AUTH_OPTIONAL, SOCKETIO_AUTH_REQUIRED };
+
 enum sql_driver { SQL_NONE, SQL_SQLITE, SQL_MYSQL };
 
 struct config {
@@ -75,9 +77,43 @@ struct config {
     enum sql_driver db; /* what db_name says; SQL_NONE when it says nothing we know */
     char *db_name;
     char *dsn;
-    struct strings origins;
+    struct strings origins; /* Socket.IO's, too */
     uint32_t max_conns, max_queued, offline_ttl_ms, max_ttl_ms;
     uint32_t rate_limit, rate_period_ms, revalidate_period_ms;
+
+    /* Socket.IO */
+    bool conformance;
+    char *socketio_path, *socketio_client;
+    struct strings socketio_namespaces, socketio_transports;
+    bool socketio_eio3, socketio_upgrades, jsonp;
+    uint32_t socketio_ping_interval_ms, socketio_ping_timeout_ms, socketio_upgrade_timeout_ms;
+    uint32_t socketio_connect_timeout_ms;
+    uint32_t socketio_max_payload, socketio_pending_max;
+    uint32_t socketio_poll_packets, socketio_post_packets;
+    uint32_t socketio_max_attachments, socketio_max_namespaces, socketio_max_rooms,
+        socketio_max_acks;
+    uint32_t poll_forward_max; /* bytes of polls on their way to other nodes */
+    uint32_t room_keep;        /* entries of a room that are kept for recovery */
+    uint32_t recovery_ms;      /* 0: off */
+    enum socketio_auth socketio_auth;
+    char *unauthenticated_room;
+    struct strings unauthenticated_rooms;
+    char *emitter_key; /* NULL: no bridge */
+
+    /* JSON Web Tokens */
+    char *jwt_secret, *jwt_jwks_url, *jwt_audience, *jwt_cookie, *jwt_rooms_claim;
+    struct strings jwt_issuer;
+    uint32_t jwt_leeway_ms, jwt_warn_ms, jwks_cache_ms;
+
+    /* hooks: calls to back ends */
+    struct strings hook; /* "[/namespace#]event=URL" */
+    char *connect_hook, *disconnect_hook, *hook_secret;
+    uint32_t hook_timeout_ms, hook_concurrency, hook_queue, hook_retries;
+    uint32_t disconnect_grace_ms;
+
+    /* Architus */
+    char *architus_hook, *discord_api;
+    uint32_t shards, pool_max;
 };
 
 /*

@@ -35,6 +35,10 @@ enum option_group {
     GROUP_MAILBOX,
     GROUP_RELAY,
     GROUP_PUSH,
+    GROUP_SOCKETIO,
+    GROUP_TOKENS,
+    GROUP_HOOKS,
+    GROUP_ARCHITUS,
     GROUPS
 };
 extern const char *const group_titles[GROUPS];

@@ -41,7 +41,7 @@ size_t hub_key_make(char key[HUB_KEY_MAX], const struct channel_id *id)
 {
     assert(id->kind < CHANNEL_KINDS);
     assert(id->realm.len > 0 && id->realm.len <= KEY_ID_MAX);
-    assert(id->id.len > 0 && id->id.len <= KEY_ID_MAX);
+    assert(id->id.len > 0 && id->id.len <= KEY_PAIR_MAX);
     key[0] = (char)id->kind;
     key[1] = (char)(unsigned char)id->realm.len;
     memcpy(key + 2, id->realm.data, id->realm.len);

@@ -76,7 +76,7 @@ struct hub_channel {
     char key[];    /* kind, length of the realm, realm, id                               */
 };
 
-enum { HUB_KEY_MAX = 2 + 2 * KEY_ID_MAX };
+enum { HUB_KEY_MAX = 2 + KEY_ID_MAX + KEY_PAIR_MAX };
 size_t hub_key_make(char key[HUB_KEY_MAX], const struct channel_id *id);
 struct channel_id hub_channel_id(const struct hub_channel *channel);
 

@@ -28,7 +28,7 @@ static bool make_id(struct node *node, struct why *why)
 
     if (getrandom(&number, sizeof number, 0) != sizeof number)
         return why_set(why, "no random numbers: %s", strerror(errno));
-    snprintf(node->id, sizeof node->id, "%016" PRIx64, number);
+    snprintf(node->id, sizeof node->id, "%0*" PRIx64, NODE_ID_LEN, number >> 24);
     return true;
 }
 

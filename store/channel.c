@@ -33,6 +33,8 @@ static const struct {
     [CHANNEL_MODS] = { "mods", true },
     [CHANNEL_BOT] = { "bot", false },
     [CHANNEL_MAILBOX] = { "mailbox", false },
+    [CHANNEL_ROOM] = { "room", true },
+    [CHANNEL_NAMESPACE] = { "namespace", true },
 };
 
 static const char *const drops[DROP_REASONS] = {
@@ -205,7 +207,7 @@ struct channel_leaver {
     uint64_t mark; /* where the unsubscription stands in the topics' line */
     bool is_last;  /* it was in force before this try was sent            */
     unsigned tries;
-    char text[2 * KEY_ID_MAX];
+    char text[KEY_ID_MAX + KEY_PAIR_MAX];
 };
 
 static void leave(struct store *store, const struct leaving *leaving);

@@ -22,6 +22,8 @@ enum channel_kind {
     CHANNEL_MODS,      /* feed:  a relay channel's mods                     id: relay channel */
     CHANNEL_BOT,       /* queue: a relay channel's bot                      id: relay channel */
     CHANNEL_MAILBOX,   /* queue: a job's commands, taken by polls           id: job */
+    CHANNEL_ROOM, /* feed:  a Socket.IO room                           id: a pair, namespace#room */
+    CHANNEL_NAMESPACE, /* feed:  all sockets of a Socket.IO namespace       id: namespace */
     CHANNEL_KINDS
 };
 

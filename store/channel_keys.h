@@ -18,7 +18,7 @@ enum channel_part {
 };
 
 enum {
-    CHANNEL_KEY_MAX = 4 + 16 + 2 * (3 * KEY_ID_MAX + 1) + 4,
+    CHANNEL_KEY_MAX = 4 + 16 + 3 * KEY_ID_MAX + 1 + 3 * KEY_PAIR_MAX + 1 + 4,
     CHANNEL_TOPIC_MAX = CHANNEL_KEY_MAX + 32,
 };
 

@@ -51,9 +51,9 @@ static bool is_control(uint32_t character)
     return character < 0x20 || (character >= 0x7f && character < 0xa0);
 }
 
-bool key_id_is_valid(struct slice id)
+static bool is_valid(struct slice id, size_t len_max)
 {
-    if (id.data == NULL || id.len == 0 || id.len > KEY_ID_MAX)
+    if (id.data == NULL || id.len == 0 || id.len > len_max)
         return false;
     for (size_t at = 0; at < id.len;) {
         uint32_t character;
@@ -64,6 +64,11 @@ bool key_id_is_valid(struct slice id)
         at += len;
     }
     return true;
+}
+
+bool key_id_is_valid(struct slice id)
+{
+    return is_valid(id, KEY_ID_MAX);
 }
 
 static bool is_plain(char byte)
@@ -85,7 +90,6 @@ static void add_escaped(struct key *key, struct slice id)
 {
     static const char digits[] = "0123456789ABCDEF";
 
-    assert(id.len > 0 && id.len <= KEY_ID_MAX);
     assert(key->len + 3 * id.len < KEY_MAX);
     for (size_t i = 0; i < id.len; i++) {
         unsigned char byte = (unsigned char)id.data[i];
@@ -103,7 +107,7 @@ static void add_escaped(struct key *key, struct slice id)
 void key_make(struct key *key, const char *kind, struct slice realm, struct slice id,
               const char *part)
 {
-    assert(key_id_is_valid(realm) && key_id_is_valid(id));
+    assert(key_id_is_valid(realm) && is_valid(id, KEY_PAIR_MAX));
     key->len = 0;
     add_text(key, "sb:{");
     add_text(key, kind);
@@ -119,6 +123,7 @@ void key_make(struct key *key, const char *kind, struct slice realm, struct slic
 void key_make_item(struct key *key, const char *kind, struct slice realm, struct slice id,
                    const char *part, struct slice item)
 {
+    assert(key_id_is_valid(item));
     key_make(key, kind, realm, id, part);
     add_text(key, ":");
     add_escaped(key, item);

@@ -11,7 +11,12 @@
  * escaped so that different identifiers never make the same key: bytes other than
  * A-Z a-z 0-9 - _ . ~ @ + become %XX.
  */
-enum { KEY_ID_MAX = 128, KEY_MAX = 1280 };
+enum {
+    KEY_ID_MAX = 128,
+    KEY_PAIR_MAX =
+        2 * KEY_ID_MAX + 1, /* an id that is put together from two, and one byte between them */
+    KEY_MAX = 1664,
+};
 
 struct key {
     char text[KEY_MAX];
@@ -22,7 +27,7 @@ struct key {
  * the store must be; callers check at their door, key_make asserts. */
 bool key_id_is_valid(struct slice id);
 
-/* kind and part are constants of ours (lower case, '-'); realm and id are valid identifiers. */
+/* kind and part are constants of ours (lower case, '-'); realm is a valid identifier; so is id, or a pair. */
 void key_make(struct key *key, const char *kind, struct slice realm, struct slice id,
               const char *part);
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_SIO_INNER_H
+#define SB_SIO_INNER_H
+
+#include <uthash.h>
+
+#include "base/pack.h"
+#include "deadline.h"
+#include "sio.h"
+#include "sio_emit.h"
+
+/*
+ * The inside of Socket.IO; for socket/ only.
+ *
+ *     sio.c          the whole: its tables, its settings, what the outside calls
+ *     sio_wire       packets: bytes ↔ fields (socketio.md 10); the reassembly of binary ones
+ *     sio_conn.c     one connection: packets to sockets, CONNECTs, limits; moving (pack, unpack)
+ *     sio_socket.c   one socket: its states, tasks, data, sending, acks
+ *     sio_admit.c    CONNECT → the apps, one after the other → in or refused
+ *     sio_member.c   a socket's membership of a room: its listener
+ *     sio_entry      what stands on the channels of rooms and namespaces (wire format)
+ *     sio_deliver.c  entries → sockets: decoded once a node, written to each member
+ *     sio_emit.c, sio_ask.c, sio_control.c
+ *     sio_recover.c  state that outlives a connection; offsets
+ */
+struct sio_conn;
+
+struct sio {
+    struct node *node;
+    struct engine *engine; /* --socketio-path */
+    struct engine *echo;   /* /engine.io/, with --conformance */
+    struct deadlines *deadlines;
+    struct sio_socket *sockets; /* uthash, by namespace and id */
+    struct list conns;
+    struct sio_app_list apps;
+    void **opened;                 /* what each app's open() returned */
+    struct sio_delivery *delivery; /* the entry that is being delivered, decoded; sio_deliver.c */
+    struct sio_asks *asks;         /* sio_ask.c */
+    uint64_t sockets_open;
+};
+
+enum { SIO_ID_MAX = 160 }; /* "/nsp#" and an engine sid (protocol 4), or 20 characters */
+
+/* One room that a socket is in. */
+struct sio_member {
+    struct hub_listener listener; /* of the room's channel */
+    struct sio_socket *socket;
+    struct list node;         /* socket->members */
+    struct list joins;        /* who wants to know that it has come into force */
+    struct store_op *writing; /* the list of members in Redis */
+    uint64_t from;            /* the channel's number when it joined */
+    uint32_t index;    /* its number among the socket's rooms, never used again: for offsets */
+    bool is_own;       /* the socket's private room, or its namespace's channel: not listed */
+    struct slice room; /* the bytes stand behind the struct; empty: the namespace */
+};
+
+enum sio_state {
+    SIO_ADMITTING, /* the apps are being asked                                          */
+    SIO_JOINING,   /* its own channels come into force                                  */
+    SIO_CONNECTED,
+    SIO_OVER,
+    SIO_STATES
+};
+
+struct sio_socket {
+    struct sio *sio;
+    struct sio_conn *conn;           /* NULL: over */
+    struct list node;                /* conn->sockets */
+    UT_hash_handle hh;               /* sio->sockets, from SIO_JOINING on */
+    struct sio_admission *admission; /* while it is admitted */
+    struct list tasks;
+    struct list members;
+    struct jwt *identity;
+    struct deadline expiry;        /* of the identity: warning, then end */
+    struct list data;              /* of struct sio_datum */
+    struct sio_pending_acks *acks; /* NULL: none is awaited */
+    char *nsp;
+    char *pid; /* NULL: cannot be recovered */
+    uint32_t members_made, member_count;
+    uint8_t state; /* enum sio_state; written by socket_enter() alone */
+    char id[SIO_ID_MAX];
+};
+
+/* ---- sio_socket.c ------------------------------------------------------------------------------- */
+
+/* A packet that came by a channel, on its way to one member. Adds the offset where the socket can be
+ * recovered. ENGINE_FULL: offer it again after on_drain. */
+enum engine_sent sio_socket_deliver(struct sio_socket *socket, struct packet *packet);
+
+/* ---- sio_member.c ------------------------------------------------------------------------------- */
+
+/* Own channels (the private room, the namespace): listened to before the socket is told that it is connected;
+ * `done` runs once both are in force, not before this returns. */
+void sio_members_begin(struct sio_socket *socket, sio_joined_fn *done, void *ctx);
+struct sio_member *sio_member_find(const struct sio_socket *socket, struct slice room);
+
+/* The connection took what waited: written marks, and those that were full go on. */
+void sio_members_drain(struct sio_socket *socket);
+void sio_members_end(struct sio_socket *socket,
+                     enum channel_leave how); /* all of them; frees them */
+void sio_members_pack(const struct sio_socket *socket, struct buf *image); /* rooms and cursors */
+bool sio_members_unpack(struct sio_socket *socket,
+                        struct unpack *image); /* listens to them again */
+
+/* ---- sio_ask.c ---------------------------------------------------------------------------------- */
+
+/* An ACK of the client's. False: nobody asked (any more). */
+bool sio_asks_answer(struct sio_socket *socket, uint64_t ack_id, struct slice args,
+                     const struct slice *attachments, size_t attachment_count);
+void sio_asks_forget(struct sio_socket *socket); /* it ends: frees its pending acks */
+void sio_asks_pack(const struct sio_socket *socket, struct buf *image);
+bool sio_asks_unpack(struct sio_socket *socket, struct unpack *image);
+
+#endif

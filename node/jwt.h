@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef SB_JWT_H
+#define SB_JWT_H
+
+#include <uv.h>
+
+#include "config.h"
+#include "store/store.h"
+
+/*
+ * JSON Web Tokens (RFC 7519): HS256 with --jwt-secret, RS256 and ES256 with the keys of a JWKS document
+ * (RFC 7517) that --jwt-jwks-url names. Nothing is fetched for a token whose algorithm or issuer is not
+ * allowed. Keys are cached by issuer and key id; an unknown key id makes the document be fetched anew,
+ * at most every few seconds.
+ */
+struct jwts;
+
+struct jwts *jwts_create(uv_loop_t *loop, struct store *store, const struct config *config);
+void jwts_destroy(struct jwts **jwts);
+
+/* Is any kind of token accepted at all? */
+bool jwts_is_configured(const struct jwts *jwts);
+
+/* What a token that was checked says. Counted references; immutable. */
+struct jwt {
+    uint32_t refs;
+    struct slice
+        claims; /* the JSON object as it stands in the token: numbers keep all digits          */
+    char
+        *subject; /* "sub", else "id" (a number is taken digit by digit); "" when it has neither  */
+    int64_t
+        expires_ms; /* "exp" (or Architus' issued_at + expires_in); 0: never. store_now_ms() time   */
+    unsigned char sha256[32]; /* of the whole token: to know it again */
+};
+struct jwt *jwt_ref(struct jwt *jwt);
+void jwt_unref(struct jwt **jwt);
+
+enum jwt_answer {
+    JWT_PENDING, /* keys are being fetched: done follows */
+    JWT_OK,
+    JWT_MALFORMED, /* no token at all */
+    JWT_REFUSED,   /* signature, algorithm, issuer, audience or time ("nbf") are wrong */
+    JWT_EXPIRED,
+    JWT_UNKNOWN, /* the keys could not be fetched: try again later; never an accept */
+};
+const char *
+jwt_answer_text(enum jwt_answer answer); /* "Token expired": for clients, without secrets */
+
+typedef void jwt_done_fn(enum jwt_answer answer, struct jwt *jwt,
+                         void *ctx); /* jwt is borrowed; NULL unless OK */
+struct jwt_check;
+
+/* The answer at once where it is known, with `*jwt_out` (a reference of the caller's) when it is JWT_OK; else
+ * JWT_PENDING, and `done` follows. `*slot` must be NULL on entry and is non-NULL while it is pending. */
+enum jwt_answer jwt_check(struct jwts *jwts, struct slice token, struct jwt **jwt_out,
+                          jwt_done_fn *done, void *ctx, struct jwt_check **slot) MUST_CHECK;
+void jwt_cancel(struct jwt_check **slot);
+
+/*
+ * What its claims allow in a room: the claim that --jwt-rooms-claim names is an object of patterns, each with an
+ * array of rights: {"job:*":["join"],"user:{sub}":["join","emit"]}. '*' is any run of characters, {sub} the
+ * subject. No such claim: nothing.
+ */
+enum jwt_right { JWT_RIGHT_JOIN, JWT_RIGHT_EMIT };
+bool jwt_allows(const struct jwt *jwt, const struct config *config, struct slice room,
+                enum jwt_right right);
+
+/* '*' stands for any run of bytes, also none. */
+bool pattern_matches(struct slice pattern, struct slice text);
+
+#endif
