@@ -75,8 +75,8 @@ export class Replica {
   }
 }
 
-/** HAProxy over the replicas, as a plain balancer: round robin, no stickiness. */
-export async function startBalancer(t, replicas) {
+/** HAProxy over the replicas, as a plain balancer without stickiness: "roundrobin", or "random(1)" for each request. */
+export async function startBalancer(t, replicas, algorithm = 'roundrobin') {
   const folder = tempFolder(t);
   const port = await freePort();
   const servers = replicas
@@ -97,7 +97,7 @@ frontend front
   bind 127.0.0.1:${port}
   default_backend nodes
 backend nodes
-  balance roundrobin
+  balance ${algorithm}
   option httpchk GET /readyz
 ${servers}
 `);
@@ -134,7 +134,9 @@ export async function startCluster(t, { count = 1, args = [], balancer = false, 
   };
   const added = await Promise.allSettled(Array.from({ length: count }, () => cluster.add()));
   for (const one of added) if (one.status === 'rejected') throw one.reason; // when none is on its way any more
-  if (balancer) cluster.balancer = await startBalancer(t, cluster.replicas);
+  if (balancer) {
+    cluster.balancer = await startBalancer(t, cluster.replicas, balancer === true ? undefined : balancer);
+  }
   cluster.token = (kind, subject, ...more) => addToken(redis.url, kind, subject, ...more);
   cluster.revoke = async (kind, subject, ...more) => {
     const done = await run(BINARY, ['token', 'revoke', '--redis', redis.url, '--kind', kind,
