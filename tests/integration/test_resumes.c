@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "store_fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/resumes.h"
+
+static const struct slice REALM = { "default", 7 };
+
+struct answer {
+    bool is_there;
+    enum result result;
+    char *state;
+};
+
+static void on_done(enum result result, void *ctx)
+{
+    *(struct answer *)ctx = (struct answer){ true, result, NULL };
+}
+
+static void on_loaded(enum result result, struct slice state, void *ctx)
+{
+    *(struct answer *)ctx =
+        (struct answer){ true, result, result == RESULT_OK ? slice_dup(state) : NULL };
+}
+
+static bool is_there(void *ctx)
+{
+    return ((struct answer *)ctx)->is_there;
+}
+
+static enum result wait_for(struct answer *answer)
+{
+    support_wait(&loop, is_there, answer, SUPPORT_WAIT_MS, "an answer");
+    return answer->result;
+}
+
+static enum result save(const char *secret, const char *bytes, uint32_t ttl_ms)
+{
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    resume_save(store, REALM, slice_of(secret), slice_of(bytes), ttl_ms, on_done, &answer, &slot);
+    return wait_for(&answer);
+}
+
+static enum result keep(const char *secret, uint32_t ttl_ms)
+{
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    resume_keep(store, REALM, slice_of(secret), ttl_ms, on_done, &answer, &slot);
+    return wait_for(&answer);
+}
+
+static enum result load_is(const char *secret, const char *bytes)
+{
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    resume_load(store, REALM, slice_of(secret), on_loaded, &answer, &slot);
+    wait_for(&answer);
+    if (answer.result == RESULT_OK) {
+        assert_string_equal(answer.state, bytes);
+        free(answer.state);
+    }
+    return answer.result;
+}
+
+static void test_a_state_is_read_as_often_as_wanted(void **state)
+{
+    (void)state;
+    assert_int_equal(load_is("a", ""), RESULT_NOT_FOUND);
+    assert_int_equal(save("a", "one", 60000), RESULT_OK);
+    assert_int_equal(save("a", "two", 60000), RESULT_OK);
+    assert_int_equal(load_is("a", "two"), RESULT_OK);
+    assert_int_equal(load_is("a", "two"), RESULT_OK);
+    assert_int_equal(load_is("b", ""), RESULT_NOT_FOUND);
+}
+
+static void test_it_lives_for_its_time(void **state)
+{
+    char *ttl;
+
+    (void)state;
+    assert_int_equal(save("a", "one", 50000), RESULT_OK);
+    assert_int_equal(keep("a", 90000), RESULT_OK);
+    ttl = support_redis_command(redis, "PTTL sb:{resume:default:a}:s");
+    assert_in_range(atoi(ttl), 60000, 90000);
+    free(ttl);
+    assert_int_equal(keep("b", 90000), RESULT_NOT_FOUND);
+}
+
+static bool is_gone(void *ctx)
+{
+    (void)ctx;
+    return load_is("a", "one") == RESULT_NOT_FOUND;
+}
+
+static void test_its_time_ends(void **state)
+{
+    (void)state;
+    assert_int_equal(save("a", "one", 30), RESULT_OK);
+    support_wait(&loop, is_gone, NULL, SUPPORT_WAIT_MS, "its end");
+}
+
+static void test_it_is_forgotten(void **state)
+{
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    (void)state;
+    assert_int_equal(save("a", "one", 60000), RESULT_OK);
+    resume_forget(store, REALM, SLICE_LITERAL("a"), on_done, &answer, &slot);
+    assert_int_equal(wait_for(&answer), RESULT_OK);
+    assert_int_equal(load_is("a", ""), RESULT_NOT_FOUND);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_a_state_is_read_as_often_as_wanted, flush),
+        cmocka_unit_test_setup(test_it_lives_for_its_time, flush),
+        cmocka_unit_test_setup(test_its_time_ends, flush),
+        cmocka_unit_test_setup(test_it_is_forgotten, flush),
+    };
+
+    return cmocka_run_group_tests(tests, start, stop);
+}
