@@ -87,6 +87,13 @@ struct sio_socket {
  * recovered. ENGINE_FULL: offer it again after on_drain. */
 enum engine_sent sio_socket_deliver(struct sio_socket *socket, struct packet *packet);
 
+/* The connection that carries it; NULL: over. */
+struct engine_conn *sio_socket_engine(const struct sio_socket *socket);
+
+/* Its client has come back on another connection, which has the socket now: this one goes without a word to
+ * the client, and the apps are told that it has moved. */
+void sio_socket_yield(struct sio_socket *socket);
+
 /* ---- sio_member.c ------------------------------------------------------------------------------- */
 
 /* Own channels (the private room, the namespace): listened to before the socket is told that it is connected;
@@ -102,6 +109,24 @@ void sio_members_pack(const struct sio_socket *socket, struct buf *image); /* ro
 bool sio_members_unpack(struct sio_socket *socket,
                         struct unpack *image); /* listens to them again */
 
+/* How far its client has come: an entry that is being delivered counts already. For offsets. */
+uint64_t sio_member_cursor(const struct sio_member *member);
+
+/* A room that the socket was in elsewhere, or before it was cut off. */
+struct sio_place {
+    struct slice room; /* empty: the namespace */
+    uint32_t index;
+    uint64_t from, cursor;
+};
+
+/* Listens again, after the cursor. Keep members_made above every index. */
+void sio_member_resume(struct sio_socket *socket, const struct sio_place *place);
+
+/* Once each, by sio_create() and sio_destroy(); what rooms keep is set by every sio_configure(). */
+void sio_rooms_open(struct sio *sio);
+void sio_rooms_configure(struct sio *sio);
+void sio_rooms_close(struct sio *sio);
+
 /* ---- sio_ask.c ---------------------------------------------------------------------------------- */
 
 /* An ACK of the client's. False: nobody asked (any more). */
@@ -110,5 +135,11 @@ bool sio_asks_answer(struct sio_socket *socket, uint64_t ack_id, struct slice ar
 void sio_asks_forget(struct sio_socket *socket); /* it ends: frees its pending acks */
 void sio_asks_pack(const struct sio_socket *socket, struct buf *image);
 bool sio_asks_unpack(struct sio_socket *socket, struct unpack *image);
+
+/* ---- sio_control.c ------------------------------------------------------------------------------ */
+
+/* Whoever else has a socket of this id yields (sio_socket_yield): the newest connection wins. Say so once its
+ * private room is listened to. */
+void sio_supersede(struct sio_socket *socket);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "sio_name.h"
 
+#include <string.h>
+
 #include "store/key.h"
 
 bool sio_name_is_reserved(struct slice name)
@@ -26,5 +28,5 @@ bool sio_room_name_is_valid(struct slice name)
 
 bool sio_namespace_is_valid(struct slice name)
 {
-    return key_id_is_valid(name) && name.data[0] == '/';
+    return key_id_is_valid(name) && name.data[0] == '/' && memchr(name.data, '#', name.len) == NULL;
 }
