@@ -83,9 +83,15 @@ struct slice http_path(const struct http_request *request)
     return http_slice(request->data, request->head.path);
 }
 
-struct slice http_param(const struct http_request *request)
+struct slice http_query_raw(const struct http_request *request)
 {
-    return request->param;
+    return http_slice(request->data, request->head.query);
+}
+
+struct slice http_param(const struct http_request *request, size_t index)
+{
+    assert(index < request->param_count);
+    return request->params[index];
 }
 
 struct slice http_body(const struct http_request *request)
@@ -106,7 +112,7 @@ struct slice http_header(const struct http_request *request, const char *name)
 /* As it was sent. */
 static struct slice find_query(const struct http_request *request, const char *name)
 {
-    return url_query_find(http_slice(request->data, request->head.query), name);
+    return url_query_find(http_query_raw(request), name);
 }
 
 bool http_has_query(const struct http_request *request, const char *name)
@@ -184,7 +190,28 @@ struct peer http_request_peer(const struct http_request *request)
 
 void http_wait(struct http_request *request, http_gone_fn *on_gone, void *ctx)
 {
-    assert(on_gone != NULL && request->conn->state == CONN_HANDLING);
+    assert(on_gone != NULL && request->data != NULL);
     request->on_gone = on_gone;
     request->gone_ctx = ctx;
+}
+
+void *http_waiting(const struct http_request *request)
+{
+    return request->on_gone != NULL ? request->gone_ctx : NULL;
+}
+
+void http_request_forsake(struct http_request *request)
+{
+    http_gone_fn *on_gone = request->on_gone;
+
+    request->on_gone = NULL;
+    if (on_gone != NULL)
+        on_gone(request->gone_ctx);
+}
+
+void http_cut(struct http_request *request)
+{
+    assert(request->conn->request == request);
+    request->on_gone = NULL;
+    http_conn_close(request->conn);
 }

@@ -13,10 +13,21 @@
  * and is answered once. Bytes, limits, keep-alive, pipelining, chunked bodies, time-outs, HEAD,
  * OPTIONS, 404, 405 and CORS are the core's business, from the table of routes.
  */
+struct http;
 struct http_request;
 struct ws_ops;
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_METHODS };
+enum http_method {
+    HTTP_GET,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_METHODS, /* those that a route may be for; the rest is how a request may come */
+    HTTP_HEAD = HTTP_METHODS,
+    HTTP_OPTIONS,
+    HTTP_OTHER
+};
 
 typedef void http_handle_fn(struct http_request *request, void *dialect);
 
@@ -28,18 +39,48 @@ enum http_trait {
 
 struct http_route {
     enum http_method method; /* GET answers HEAD too, unless it is effective                  */
-    const char *path;        /* "/publish"; a last segment "{}" matches any one: http_param() */
+    const char *path;        /* "/publish"; a segment "{}" matches any one: http_param()      */
     http_handle_fn *handle;
     unsigned traits; /* of enum http_trait */
 };
+enum { HTTP_PARAMS_MAX = 4 };
+
+/* Of two routes a segment that is written out wins over "{}". Copied; nobody else serves the same method
+ * at the same path: asserted. Handlers are given `ctx`. */
+void http_add_routes(struct http *http, const struct http_route *routes, size_t count, void *ctx);
+
+/*
+ * Every URL that begins with a path and has no route of its own, by whatever method: the handler
+ * answers everything, OPTIONS and other origins included. The longest prefix wins.
+ */
+struct http_prefix {
+    const char *path; /* "/socket.io/" */
+    http_handle_fn *handle;
+
+    /* The largest body; beyond it the answer is 413 without a body, and the handler is not called. NULL:
+     * --max-body. */
+    uint32_t (*body_max)(void *ctx);
+
+    /* The head has come, and not yet all of the body: called once, before `handle`, for requests whose
+     * body takes more than one piece. What http_body() says is not known yet, the rest may be read until
+     * this returns. It may http_wait(): `on_gone` runs when the request breaks off (its client went away,
+     * or its body is refused), until `handle` is called or beyond. It may answer: the connection ends
+     * behind that. NULL: not wanted. */
+    http_handle_fn *on_arriving;
+};
+void http_add_prefix(struct http *http, const struct http_prefix *prefix, void *ctx); /* copied */
 
 /* ---- reading: all borrowed until the request is answered or gone ------------------------------ */
 
+/* A GET route is asked by HTTP_HEAD, too; only a prefix sees HTTP_OPTIONS and HTTP_OTHER. */
 enum http_method http_request_method(const struct http_request *request);
-struct slice http_path(const struct http_request *request);  /* as sent, without the query      */
-struct slice http_param(const struct http_request *request); /* the "{}" segment, decoded       */
-struct slice http_body(const struct http_request *request);  /* empty when there is none        */
+struct slice http_path(const struct http_request *request);      /* as sent, without the query  */
+struct slice http_query_raw(const struct http_request *request); /* as sent, without the '?'    */
+struct slice http_body(const struct http_request *request);      /* empty when there is none    */
 const struct peer *http_peer(const struct http_request *request);
+
+/* What stands for the route's "{}" number `index`, decoded and never empty. */
+struct slice http_param(const struct http_request *request, size_t index);
 
 /* The first header of that name (lower case), trimmed. data is NULL when there is none. */
 struct slice http_header(const struct http_request *request, const char *name);
@@ -63,6 +104,12 @@ struct slice http_bearer(const struct http_request *request);
  */
 typedef void http_gone_fn(void *ctx);
 void http_wait(struct http_request *request, http_gone_fn *on_gone, void *ctx);
+
+/* The ctx that http_wait() was given last; NULL when nobody waits. */
+void *http_waiting(const struct http_request *request);
+
+/* Ends the TCP connection of a request that has no answer, and gives none. `on_gone` does not run. */
+void http_cut(struct http_request *request);
 
 /* ---- answering: each ends the request; the pointer is dead afterwards ------------------------- */
 
@@ -96,6 +143,10 @@ void http_reply_too_many(struct http_request *request, const char *type, struct 
  * returns: on_open and later on_close; or on_close alone.
  */
 void http_upgrade(struct http_request *request, const struct ws_ops *ops, void *conn);
+
+/* The same with further complete header lines for the 101, each ending in CRLF. */
+void http_upgrade_with(struct http_request *request, const struct ws_ops *ops, void *conn,
+                       const char *headers);
 bool http_is_upgrade(const struct http_request *request);
 
 #endif

@@ -162,12 +162,8 @@ static void let_go(struct http_conn *conn)
     conn->fd = -1;
     conn_limit_give(&conn->place);
     conn->http->node->metrics.http_connections_open--;
-    if (request != NULL && request->on_gone != NULL) {
-        http_gone_fn *on_gone = request->on_gone;
-
-        request->on_gone = NULL;
-        on_gone(request->gone_ctx);
-    }
+    if (request != NULL)
+        http_request_forsake(request);
 }
 
 void http_conn_close(struct http_conn *conn)

@@ -126,18 +126,15 @@ bool http_list_has(struct slice list, const char *token)
 
 static void read_method(struct http_head *head, struct slice name)
 {
-    static const char *const names[HTTP_METHODS] = {
-        [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
-        [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE",
+    static const char *const names[HTTP_OTHER] = {
+        [HTTP_GET] = "GET",         [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+        [HTTP_PATCH] = "PATCH",     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD",
+        [HTTP_OPTIONS] = "OPTIONS",
     };
 
-    head->is_head = slice_is(name, "HEAD");
-    head->is_options = slice_is(name, "OPTIONS");
-    head->method = head->is_head ? HTTP_GET : HTTP_METHODS;
-    for (enum http_method method = 0; method < HTTP_METHODS; method++) {
-        if (slice_is(name, names[method]))
-            head->method = method;
-    }
+    head->method = 0;
+    while (head->method < HTTP_OTHER && !slice_is(name, names[head->method]))
+        head->method++;
 }
 
 /* "*", "/path?query" or "http://host/path?query" (absolute-form, RFC 9112, section 3.2.2). */
@@ -153,7 +150,7 @@ static bool read_target(struct http_head *head, const char *data)
         at = 7;
     else if (target.len > 8 && is_same(text, "https://", 8))
         at = 8;
-    else if (text[0] != '/' && !(head->is_options && target.len == 1 && text[0] == '*'))
+    else if (text[0] != '/' && !(head->method == HTTP_OPTIONS && target.len == 1 && text[0] == '*'))
         return fail(head, HTTP_FAULT_TARGET);
 
     uint32_t authority = at;

@@ -44,9 +44,8 @@ struct http_head {
     struct http_span method_name, target, path, query; /* query: without '?'; may be empty */
     uint32_t fields; /* where the header lines start                          */
     uint64_t content_length;
-    enum http_method method; /* HTTP_METHODS: none of ours                            */
-    uint8_t minor;           /* HTTP/1.<minor>                                        */
-    bool is_head, is_options;
+    enum http_method method;
+    uint8_t minor; /* HTTP/1.<minor>                                        */
     bool has_host, has_length, is_chunked, expects_continue;
     bool says_close, says_keep_alive, says_upgrade; /* in Connection                  */
     bool asks_websocket;                            /* in Upgrade                     */

@@ -72,11 +72,13 @@ struct http_request {
     struct http_chunks chunks;
     size_t used;     /* of the input: head and what has come of the body      */
     size_t body_len; /* decoded; stands right behind the head                 */
-    bool has_continued;
+    bool has_continued, has_arrived;
     char *data; /* while it is handled: head and body, in few or own     */
     struct buf own;
-    const struct http_resource *resource; /* NULL: not looked up, or not there            */
-    struct slice param;
+    const struct http_resource *resource;    /* NULL: not looked up, or not there            */
+    struct http_span spans[HTTP_PARAMS_MAX]; /* for each "{}": as sent …                      */
+    struct slice params[HTTP_PARAMS_MAX];    /* … and decoded, while it is handled            */
+    size_t param_count;
     struct peer peer;
     http_gone_fn *on_gone;
     void *gone_ctx;
@@ -144,6 +146,9 @@ void http_conn_send_continue(struct http_conn *conn);
 
 struct http_request *http_request_take(struct http_conn *conn);
 void http_request_release(struct http_request **request);
+
+/* There will be no answer of its handler's: whoever waits hears of it. */
+void http_request_forsake(struct http_request *request);
 
 /* Room that lasts as long as the request. */
 char *http_request_room(struct http_request *request, size_t len);

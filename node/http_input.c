@@ -18,12 +18,44 @@ static const struct config *config_of(const struct http_conn *conn)
     return conn->http->node->config;
 }
 
+/* ---- whose is it? --------------------------------------------------------------------------------- */
+
+/* Known as soon as the head is there: who answers says how large the body may be. */
+static void request_route(struct http_request *request, const char *data)
+{
+    struct slice path = http_slice(data, request->head.path);
+    struct http_params params;
+
+    request->resource = http_routes_find(request->conn->http->routes, path, &params);
+    request->param_count = params.count;
+    for (size_t i = 0; i < params.count; i++)
+        request->spans[i] = (struct http_span){ (uint32_t)(params.items[i].data - data),
+                                                (uint32_t)params.items[i].len };
+}
+
+/* Its handler answers for everything that begins with its path. */
+static const struct http_prefix *prefix_of(const struct http_request *request)
+{
+    const struct http_resource *resource = request->resource;
+
+    return resource != NULL && resource->below.handle != NULL ? &resource->below : NULL;
+}
+
+static size_t body_max_of(const struct http_request *request)
+{
+    const struct http_prefix *prefix = prefix_of(request);
+
+    return prefix != NULL && prefix->body_max != NULL
+               ? prefix->body_max(request->resource->below_ctx)
+               : config_of(request->conn)->max_body;
+}
+
 /* ---- is it whole? --------------------------------------------------------------------------------- */
 
 static enum http_parse body_read(struct http_request *request, char *data, size_t len)
 {
     struct http_head *head = &request->head;
-    size_t max = config_of(request->conn)->max_body, left = len - request->used;
+    size_t max = body_max_of(request), left = len - request->used;
     enum http_parse parse;
 
     if (head->content_length > max) {
@@ -55,11 +87,18 @@ static enum http_parse request_read(struct http_request *request, char *data, si
         if (parse != HTTP_PARSE_DONE)
             return parse;
         request->used = head->len;
+        request_route(request, data);
     }
     return body_read(request, data, len);
 }
 
 /* ---- what is kept --------------------------------------------------------------------------------- */
+
+/* One request that is not whole, and what came with its last piece. */
+static size_t in_max(const struct http_conn *conn)
+{
+    return (size_t)config_of(conn)->max_header + body_max_of(conn->request) + 2 * HTTP_INPUT_SIZE;
+}
 
 /* From now on `in` holds these bytes, which may stand in it already. */
 static void conn_keep(struct http_conn *conn, const char *data, size_t len)
@@ -72,9 +111,10 @@ static void conn_keep(struct http_conn *conn, const char *data, size_t len)
     } else if (in->len > 0) {
         conn->in_at = (size_t)(data - in->data);
         in->len = conn->in_at + len;
+        if (in->max < in_max(conn))
+            in->max = in_max(conn);
     } else {
-        buf_init(in, (size_t)config_of(conn)->max_header + config_of(conn)->max_body +
-                         2 * HTTP_INPUT_SIZE);
+        buf_init(in, in_max(conn));
         buf_add(in, data, len);
         conn->in_at = 0;
     }
@@ -103,18 +143,28 @@ static void request_detach(struct http_request *request, char *data, size_t len)
 
 /* ---- who answers it? -------------------------------------------------------------------------------- */
 
-static bool param_decode(struct http_request *request, struct slice param)
+static bool param_decode(struct http_request *request, size_t index)
 {
+    struct slice param = http_slice(request->data, request->spans[index]);
     size_t len;
     char *room;
 
-    request->param = param;
+    request->params[index] = param;
     if (!url_is_encoded(param, URL_PLUS_IS_PLUS))
         return true;
     room = http_request_room(request, param.len);
     if (!url_decode(param, URL_PLUS_IS_PLUS, room, &len))
         return false;
-    request->param = (struct slice){ room, len };
+    request->params[index] = (struct slice){ room, len };
+    return true;
+}
+
+static bool params_decode(struct http_request *request)
+{
+    for (size_t i = 0; i < request->param_count; i++) {
+        if (!param_decode(request, i))
+            return false;
+    }
     return true;
 }
 
@@ -131,53 +181,64 @@ static void answer_allowed(struct http_request *request, int status, const char 
     http_reply(request, &reply);
 }
 
-static bool is_allowed(const struct http_request *request)
+/* Whose handler is asked: HEAD is a GET that is answered without its body. */
+static enum http_method served_as(const struct http_request *request)
 {
     enum http_method method = request->head.method;
 
-    return method != HTTP_METHODS && request->resource->methods[method].handle != NULL &&
-           (!request->head.is_head || request->resource->has_head);
+    return method == HTTP_HEAD && request->resource->has_head ? HTTP_GET : method;
 }
 
-static void request_handle(struct http_request *request, struct slice param)
+static void request_handle(struct http_request *request)
 {
-    struct http_conn *conn = request->conn;
-    enum http_method method = request->head.method;
     const struct http_resource *resource = request->resource;
+    enum http_method method = served_as(request);
 
-    if (!is_allowed(request)) {
+    if (method >= HTTP_METHODS || resource->methods[method].handle == NULL)
         answer_allowed(request, 405, resource->allow);
-    } else if (!param_decode(request, param)) {
+    else if (!params_decode(request))
         http_reply_error(request, 400, "Malformed percent-encoding.");
-    } else {
+    else
         resource->methods[method].handle(request, resource->methods[method].ctx);
-        /* Answered, or http_wait() was called: nobody else keeps the pointer. */
-        assert(conn->request != request || request->on_gone != NULL || conn->state == CONN_CLOSED);
-    }
 }
 
 static void request_dispatch(struct http_request *request)
 {
     struct http_conn *conn = request->conn;
-    struct slice path = http_slice(request->data, request->head.path), param;
+    const struct http_prefix *prefix = prefix_of(request);
 
     request->peer = http_request_peer(request);
-    if (!conn_limit_take_address(&conn->place, &request->peer)) {
+    if (!conn_limit_take_address(&conn->place, &request->peer))
         http_conn_fault(conn, HTTP_FAULT_CONNECTIONS);
-        return;
-    }
-    request->resource = http_routes_find(conn->http->routes, path, &param);
-    if (slice_is(path, "*")) /* of the server as a whole; only OPTIONS gets here with it */
+    else if (slice_is(http_path(request),
+                      "*")) /* of the server as a whole: only OPTIONS says that */
         answer_allowed(request, 204, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     else if (request->resource == NULL)
         http_reply_error(request, 404, "Not found.");
-    else if (request->head.is_options)
+    else if (prefix != NULL)
+        prefix->handle(request, request->resource->below_ctx);
+    else if (request->head.method == HTTP_OPTIONS)
         answer_allowed(request, 204, request->resource->allow);
     else
-        request_handle(request, param);
+        request_handle(request);
+    /* Answered, or http_wait() was called: nobody else keeps the pointer. */
+    assert(conn->request != request || request->on_gone != NULL || conn->state == CONN_CLOSED);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------- */
+
+static void answer_fault(struct http_request *request, enum http_fault fault)
+{
+    bool is_bare = fault == HTTP_FAULT_BODY_SIZE && prefix_of(request) != NULL;
+
+    request->resource = NULL; /* an answer of ours, not of the route's */
+    if (is_bare)
+        http_reply(request, &(struct http_reply){ .status = http_fault_status(fault) });
+    else if (fault == HTTP_FAULT_CONNECTIONS) /* as http_turn_away() says it */
+        http_reply_unavailable(request, http_fault_text(fault));
+    else
+        http_reply_error(request, http_fault_status(fault), http_fault_text(fault));
+}
 
 void http_conn_fault(struct http_conn *conn, enum http_fault fault)
 {
@@ -194,10 +255,26 @@ void http_conn_fault(struct http_conn *conn, enum http_fault fault)
     conn_keep(conn, NULL, 0);
     if (conn->state != CONN_HANDLING)
         http_conn_enter(conn, CONN_HANDLING);
-    if (fault == HTTP_FAULT_CONNECTIONS) /* as http_turn_away() says it */
-        http_reply_unavailable(conn->request, text.data);
-    else
-        http_reply_error(conn->request, http_fault_status(fault), text.data);
+    http_request_forsake(conn->request);
+    answer_fault(conn->request, fault);
+}
+
+/* A part of the body is there. Afterwards the request may be answered, or its connection closed. */
+static void request_arrive(struct http_request *request)
+{
+    const struct http_prefix *prefix = prefix_of(request);
+
+    request->has_arrived = true;
+    if (prefix == NULL || prefix->on_arriving == NULL)
+        return;
+
+    struct http_conn *conn = request->conn;
+
+    request->data = conn->in.data + conn->in_at;
+    request->peer = http_request_peer(request);
+    prefix->on_arriving(request, request->resource->below_ctx);
+    if (conn->state == CONN_BODY)
+        request->data = NULL; /* the bytes may move with the next piece */
 }
 
 static void request_wait(struct http_request *request, char *data, size_t len)
@@ -211,7 +288,9 @@ static void request_wait(struct http_request *request, char *data, size_t len)
     conn_keep(conn, data, len);
     if (conn->state != state)
         http_conn_enter(conn, state);
-    if (has_head && request->head.expects_continue && !request->has_continued) {
+    if (has_head && !request->has_arrived)
+        request_arrive(request);
+    if (conn->state == CONN_BODY && request->head.expects_continue && !request->has_continued) {
         request->has_continued = true;
         http_conn_send_continue(conn);
     }

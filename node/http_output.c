@@ -201,7 +201,12 @@ void http_reply(struct http_request *request, const struct http_reply *reply)
     struct buf *out = &conn->http->out;
     struct slice body = reply->body;
 
-    assert(conn->state == CONN_HANDLING && conn->request == request);
+    assert(conn->request == request);
+    if (conn->state == CONN_BODY) { /* the rest of it is thrown away */
+        conn->closes = conn->lingers = true;
+        http_conn_enter(conn, CONN_HANDLING);
+    }
+    assert(conn->state == CONN_HANDLING);
     if (!http_head_keeps_alive(&request->head)) {
         conn->closes = true;
     } else if (conn->http->is_draining) {
@@ -209,7 +214,7 @@ void http_reply(struct http_request *request, const struct http_reply *reply)
     }
     buf_clear(out);
     add_head(out, request, reply);
-    if (request->head.is_head || reply->status == 204 || reply->status == 304)
+    if (request->head.method == HTTP_HEAD || reply->status == 204 || reply->status == 304)
         body.len = 0;
     if (body.len <= COPIED_BODY_MAX) {
         buf_add_slice(out, body);

@@ -138,6 +138,11 @@ void http_add_routes(struct http *http, const struct http_route *routes, size_t 
         http_routes_add(http->routes, &routes[i], ctx);
 }
 
+void http_add_prefix(struct http *http, const struct http_prefix *prefix, void *ctx)
+{
+    http_routes_add_prefix(http->routes, prefix, ctx);
+}
+
 static void close_all(struct http *http, enum conn_state state)
 {
     struct list *conns = &http->conns[state];

@@ -22,9 +22,6 @@ struct http *http_create(struct node *node);
 /* Ends held requests and closes all connections. Handles are released as the loop runs on. */
 void http_destroy(struct http **http);
 
-/* For each dialect its routes, with what its open() returned; and the server's own. Copied. */
-void http_add_routes(struct http *http, const struct http_route *routes, size_t count, void *ctx);
-
 /* A new connection: takes the descriptor (a non-blocking stream socket) over. This is a listener_fn
  * with the struct http as its context. */
 void http_on_accepted(int fd, const struct peer *peer, void *http);

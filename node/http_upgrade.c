@@ -33,7 +33,7 @@ static const char *complaint_of(const struct http_request *request)
 {
     const struct http_head *head = &request->head;
 
-    if (head->method != HTTP_GET || head->is_head || head->minor == 0)
+    if (head->method != HTTP_GET || head->minor == 0)
         return "A WebSocket handshake is a GET by HTTP/1.1.";
     if (!http_is_upgrade(request))
         return "Not a WebSocket handshake.";
@@ -60,6 +60,12 @@ static void refuse(struct http_request *request, const char *complaint)
 
 void http_upgrade(struct http_request *request, const struct ws_ops *ops, void *ws_conn)
 {
+    http_upgrade_with(request, ops, ws_conn, NULL);
+}
+
+void http_upgrade_with(struct http_request *request, const struct ws_ops *ops, void *ws_conn,
+                       const char *headers)
+{
     struct http_conn *conn = request->conn;
     const char *complaint = complaint_of(request);
 
@@ -77,6 +83,7 @@ void http_upgrade(struct http_request *request, const struct ws_ops *ops, void *
         .key = http_header(request, "sec-websocket-key"),
         .protocols = http_header(request, "sec-websocket-protocol"),
         .extensions = http_header(request, "sec-websocket-extensions"),
+        .headers = slice_of(headers),
         .peer = request->peer,
         .place = conn->place,
     };

@@ -99,9 +99,9 @@ static bool create_protocols(struct server *server, struct why *why)
     node->ws_host = ws_host_create(node, why);
     if (node->ws_host == NULL)
         return false;
-    server->http = http_create(node);
+    server->node.http = http_create(node);
     if (server->setup.config->tls_addr.count > 0) {
-        server->tls = tls_create(node, server->http, why);
+        server->tls = tls_create(node, server->node.http, why);
         return server->tls != NULL;
     }
     return true;
@@ -111,14 +111,15 @@ static void open_dialects(struct server *server)
 {
     const struct server_setup *setup = &server->setup;
 
-    http_add_routes(server->http, ops_routes, ops_route_count, &server->node);
+    http_add_routes(server->node.http, ops_routes, ops_route_count, &server->node);
     server->opened = xcalloc(setup->dialect_count, sizeof *server->opened);
     for (size_t i = 0; i < setup->dialect_count; i++) {
         const struct dialect *dialect = setup->dialects[i];
 
         server->opened[i] = dialect->open(&server->node);
         server->opened_count++;
-        http_add_routes(server->http, dialect->routes, dialect->route_count, server->opened[i]);
+        http_add_routes(server->node.http, dialect->routes, dialect->route_count,
+                        server->opened[i]);
     }
     server_configure_dialects(server);
 }
@@ -143,7 +144,7 @@ static bool open_listeners(struct server *server, struct why *why)
 
     server->listeners =
         xcalloc(config->addr.count + config->tls_addr.count, sizeof(struct listener *));
-    return listen_on(server, &config->addr, http_on_accepted, server->http, why) &&
+    return listen_on(server, &config->addr, http_on_accepted, server->node.http, why) &&
            listen_on(server, &config->tls_addr, tls_on_accepted, server->tls, why);
 }
 
@@ -182,7 +183,7 @@ void server_close_listeners(struct server *server)
 
 void server_close_protocols(struct server *server)
 {
-    http_destroy(&server->http);
+    http_destroy(&server->node.http);
     tls_destroy(&server->tls);
     ws_host_destroy(&server->node.ws_host);
     while (server->opened_count > 0) {

@@ -33,7 +33,6 @@ struct server {
     uv_loop_t loop;
     struct node node;
     struct server_setup setup;
-    struct http *http;
     struct tls *tls;
     struct listener **listeners; /* --addr, then --tls-addr */
     size_t listener_count;

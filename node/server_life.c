@@ -23,13 +23,25 @@ enum {
 
 /* ---- what happens in each state ---------------------------------------------------------------- */
 
+static void drain_dialects(struct server *server)
+{
+    for (size_t i = 0; i < server->opened_count; i++) {
+        const struct dialect *dialect = server->setup.dialects[i];
+
+        if (dialect->drain != NULL)
+            dialect->drain(server->opened[i]);
+    }
+}
+
 static void start_to_drain(struct server *server)
 {
     log_info(NULL, "server.drain", "websockets=%llu requests=%zu",
-             (unsigned long long)server->node.metrics.ws_open, http_open_requests(server->http));
+             (unsigned long long)server->node.metrics.ws_open,
+             http_open_requests(server->node.http));
     server->node.is_draining = true;
     server_close_listeners(server);
-    http_drain(server->http);
+    drain_dialects(server);
+    http_drain(server->node.http);
     ws_host_drain(server->node.ws_host);
     server->tick_us = TICK_ENDING_MS * 1000;
     uv_timer_set_repeat(&server->tick, TICK_ENDING_MS);
@@ -38,7 +50,7 @@ static void start_to_drain(struct server *server)
 
 static bool is_drained(const struct server *server)
 {
-    return http_open_requests(server->http) == 0 && server->node.metrics.ws_open == 0 &&
+    return http_open_requests(server->node.http) == 0 && server->node.metrics.ws_open == 0 &&
            (server->tls == NULL || tls_connections(server->tls) == 0);
 }
 
@@ -98,7 +110,8 @@ static void go_on(struct server *server)
     is_late = clock_ms() - server->entered_ms >= rules[state].limit_ms(server);
     if (!is_over && is_late)
         log_warn(NULL, "server.late", "state=%s requests=%zu websockets=%llu pending=%llu",
-                 rules[state].name, server->http != NULL ? http_open_requests(server->http) : 0,
+                 rules[state].name,
+                 server->node.http != NULL ? http_open_requests(server->node.http) : 0,
                  (unsigned long long)server->node.metrics.ws_open,
                  (unsigned long long)store_stats(server->node.store)->pending);
     if (is_over || is_late)

@@ -35,11 +35,16 @@ enum ws_end {
     WS_ENDED_BROKEN,   /* the line broke, a deadline passed, or the node stops */
 };
 
+enum { WS_NEVER = INT32_MAX }; /* for the dialects with a heartbeat of their own */
+
 struct ws_ops {
     const char *dialect;      /* its name, for the log; may be NULL */
-    uint32_t ping_every_ms;   /* 0: --ping-interval */
-    uint32_t silence_ms;      /* 0: --silence-timeout */
+    uint32_t ping_every_ms;   /* 0: --ping-interval; WS_NEVER */
+    uint32_t silence_ms;      /* 0: --silence-timeout; WS_NEVER */
     size_t message_max_bytes; /* a larger message closes with CLOSE_TOO_BIG */
+    /* Subprotocols, the best first, NULL behind the last: the first that the client offers is
+     * agreed on. NULL: none are known. */
+    const char *const *protocols;
     void (*on_open)(struct ws *ws, void *conn);
     /* One whole message. The bytes are borrowed (and NUL-terminated); text is valid UTF-8. */
     void (*on_message)(struct ws *ws, struct slice message, enum ws_kind kind, void *conn);
@@ -73,7 +78,8 @@ size_t ws_pending_bytes(const struct ws *ws);
 void ws_pause(struct ws *ws);
 void ws_continue(struct ws *ws);
 
-/* What waits is still sent (for --write-timeout at most), then the close frame; the connection ends when
+/* What waits is still sent (for --write-timeout at most), then the close frame (without a code where the
+ * reason's is 1005); the connection ends when
  * the peer answers it or 5 s have passed. No more messages are read. May be called again: the
  * first reason stays. */
 void ws_close(struct ws *ws, enum close_reason reason);

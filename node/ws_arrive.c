@@ -26,6 +26,30 @@ static void bound_unsent(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
+static bool is_offered(struct slice offers, const char *name)
+{
+    while (offers.len > 0) {
+        const char *comma = memchr(offers.data, ',', offers.len);
+        size_t len = comma != NULL ? (size_t)(comma - offers.data) : offers.len;
+
+        if (slice_is(slice_trim((struct slice){ offers.data, len }), name))
+            return true;
+        len += comma != NULL;
+        offers = (struct slice){ offers.data + len, offers.len - len };
+    }
+    return false;
+}
+
+/* The first of ours that the client offers (RFC 6455, section 4.2.2); NULL when it knows none. */
+static const char *protocol_of(const struct ws_ops *ops, struct slice offers)
+{
+    const char *const *known = ops->protocols;
+
+    while (known != NULL && *known != NULL && !is_offered(offers, *known))
+        known++;
+    return known != NULL ? *known : NULL;
+}
+
 static void put(struct ws_arrival *arrival, struct slice bytes)
 {
     if (bytes.len > 0)
@@ -33,17 +57,28 @@ static void put(struct ws_arrival *arrival, struct slice bytes)
     arrival->head_len += bytes.len;
 }
 
+static void put_answer(struct ws_arrival *arrival, struct slice bytes)
+{
+    if (bytes.len > 0)
+        memcpy(arrival->head + arrival->head_len + arrival->answer_len, bytes.data, bytes.len);
+    arrival->answer_len += bytes.len;
+}
+
 static const char head_start[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
                                  "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                  "Sec-WebSocket-Key: ";
 static const char head_deflate[] = "\r\nSec-WebSocket-Extensions: " WS_DEFLATE_ACCEPTED;
 static const char head_end[] = "\r\n\r\n";
+static const char answer_protocol[] = "Sec-WebSocket-Protocol: ";
+static const char answer_end[] = "\r\n";
 
 void ws_adopt(struct ws_host *host, int fd, const struct ws_handshake *handshake,
               const struct ws_ops *ops, void *conn)
 {
+    struct slice protocol = slice_of(protocol_of(ops, handshake->protocols));
     size_t size = sizeof head_start + sizeof head_deflate + sizeof head_end + handshake->key.len +
-                  handshake->early.len;
+                  handshake->early.len + handshake->headers.len + sizeof answer_protocol +
+                  protocol.len + sizeof answer_end;
     struct ws_arrival *arrival = xmalloc(sizeof *arrival + size);
 
     *arrival = (struct ws_arrival){
@@ -61,6 +96,12 @@ void ws_adopt(struct ws_host *host, int fd, const struct ws_handshake *handshake
         put(arrival, SLICE_LITERAL(head_deflate));
     put(arrival, SLICE_LITERAL(head_end));
     put(arrival, handshake->early);
+    put_answer(arrival, handshake->headers);
+    if (protocol.data != NULL) {
+        put_answer(arrival, SLICE_LITERAL(answer_protocol));
+        put_answer(arrival, protocol);
+        put_answer(arrival, SLICE_LITERAL(answer_end));
+    }
     list_append(&host->arrivals, &arrival->node);
     ws_host_wake(host);
 }
@@ -92,6 +133,16 @@ void ws_arrive(struct ws_host *host)
     else if (wsi != NULL && arrival->has_early)
         lws_callback_on_writable(wsi);
     arrival_end(arrival);
+}
+
+int ws_on_answering(const struct ws_arrival *arrival, struct lws_process_html_args *answer)
+{
+    if (arrival->answer_len > (size_t)answer->max_len)
+        return -1;
+    memcpy(answer->p, arrival->head + arrival->head_len, arrival->answer_len);
+    answer->p += arrival->answer_len;
+    answer->max_len -= (int)arrival->answer_len;
+    return 0;
 }
 
 void ws_turn_away(struct ws_host *host)

@@ -29,6 +29,12 @@ static uint32_t silence_ms(const struct ws *ws)
     return ws->ops->silence_ms != 0 ? ws->ops->silence_ms : config_of(ws)->silence_timeout_ms;
 }
 
+static void beat_set(struct ws *ws, struct deadline *deadline, uint32_t ms, deadline_fn *on_due)
+{
+    if (ms != WS_NEVER)
+        deadline_set(ws->host->deadlines, deadline, ms, on_due);
+}
+
 /* While something waits for the socket a ping would only wait behind it. It has a payload because
  * lws keeps an empty pong to itself. */
 static void on_ping_due(struct deadline *deadline)
@@ -49,14 +55,14 @@ static void on_silence(struct deadline *deadline)
 
 void ws_beat_start(struct ws *ws)
 {
-    deadline_set(ws->host->deadlines, &ws->ping, ping_every_ms(ws), on_ping_due);
+    beat_set(ws, &ws->ping, ping_every_ms(ws), on_ping_due);
     ws_beat_heard(ws);
 }
 
 void ws_beat_heard(struct ws *ws)
 {
     if (ws->state == WS_OPEN && !ws->is_paused)
-        deadline_set(ws->host->deadlines, &ws->silence, silence_ms(ws), on_silence);
+        beat_set(ws, &ws->silence, silence_ms(ws), on_silence);
 }
 
 static uint32_t progress_of(const struct ws *ws)

@@ -52,8 +52,10 @@ struct ws_arrival {
     struct conn_place place;
     struct ws *ws; /* what became of it; NULL while it has not opened */
     bool has_early, is_deflated;
-    size_t head_len;
-    char head[]; /* for lws: the canonical handshake, then what came behind it */
+    size_t head_len, answer_len;
+    char
+        head[]; /* for lws: the canonical handshake, then what came behind it; at last `answer`, the
+                    header lines that lws' answer shall have on top of its own */
 };
 
 struct ws_host {
@@ -96,6 +98,9 @@ void ws_host_wake(struct ws_host *host);
 
 void ws_arrive(struct ws_host *host);
 void ws_turn_away(struct ws_host *host);
+
+/* lws puts its answer together. Nonzero: it shall not. */
+int ws_on_answering(const struct ws_arrival *arrival, struct lws_process_html_args *answer);
 
 /* ---- ws_end.c: how connections end ------------------------------------------------------------ */
 

@@ -23,7 +23,7 @@
 #include "ws_conn.h"
 #include "ws_frame.h"
 
-enum { ANSWER_MS = 5000 };
+enum { ANSWER_MS = 5000, NO_CODE = 1005 }; /* RFC 6455, section 7.4.1 */
 
 /* The first reason stays. */
 static void give_reason(struct ws *ws, enum close_reason reason)
@@ -82,7 +82,7 @@ void ws_say_goodbye(struct ws *ws)
     char payload[WS_CONTROL_MAX] = { (char)(code >> 8), (char)code };
 
     memcpy(payload + 2, text, len);
-    write_close(ws, (struct slice){ payload, len + 2 });
+    write_close(ws, (struct slice){ payload, code != NO_CODE ? len + 2 : 0 });
 }
 
 void ws_close(struct ws *ws, enum close_reason reason)

@@ -85,6 +85,11 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         on_opened(lws_context_user(lws_get_context(wsi)), ws, wsi);
         return 0;
     }
+    if (reason == LWS_CALLBACK_ADD_HEADERS) {
+        struct ws_host *host = lws_context_user(lws_get_context(wsi));
+
+        return ws_on_answering(host->arriving, in);
+    }
     if (ws == NULL || ws->host == NULL)
         return 0;
     switch (reason) {

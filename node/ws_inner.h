@@ -31,6 +31,7 @@ struct ws_handshake {
     struct slice protocols;  /* Sec-WebSocket-Protocol                              */
     struct slice extensions; /* Sec-WebSocket-Extensions                            */
     struct slice early;      /* what the client sent behind the head: frames        */
+    struct slice headers;    /* for the answer: further lines, each ending in CRLF  */
     struct peer peer;
     struct conn_place place; /* given back (conn_limit_give) when the socket is closed */
 };

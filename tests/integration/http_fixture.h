@@ -100,7 +100,7 @@ static void handle_echo(struct http_request *request, void *ctx)
 static void handle_item(struct http_request *request, void *ctx)
 {
     (void)ctx;
-    reply_slice(request, http_param(request));
+    reply_slice(request, http_param(request, 0));
 }
 
 static void handle_query(struct http_request *request, void *ctx)

@@ -150,8 +150,9 @@ struct slice http_bearer(const struct http_request *request)
     return http_header(request, "bearer");
 }
 
-struct slice http_param(const struct http_request *request)
+struct slice http_param(const struct http_request *request, size_t index)
 {
+    assert_int_equal(index, 0);
     return slice_of(request->param);
 }
 

@@ -82,7 +82,7 @@ static void lookup_answer(struct lookup *lookup, struct buf *body)
 static void answer_job(struct lookup *lookup, const struct job *job)
 {
     const struct job_row row = {
-        .job = http_param(lookup->request),
+        .job = http_param(lookup->request, 0),
         .universe = job->universe,
         .last_seen_ms = job->last_seen_ms,
         .waiting = job->waiting,
@@ -110,7 +110,7 @@ static void on_job_found(enum result result, const struct job *job, void *ctx)
 
 static void find_job(struct lookup *lookup)
 {
-    struct job_id id = { slice_of(lookup->identity->realm), http_param(lookup->request) };
+    struct job_id id = { slice_of(lookup->identity->realm), http_param(lookup->request, 0) };
 
     if (!key_id_is_valid(id.job))
         http_reply_error(lookup_finish(lookup), 400, "Invalid job id.");

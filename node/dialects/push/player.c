@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "origin.h"
 #include "place.h"
 
 enum { MESSAGE_MAX = 1024 * 1024, LISTEN_PATIENCE_MS = 3000 };
@@ -247,14 +248,8 @@ static void player_listen(struct player *player)
 
 static bool is_from_allowed_origin(const struct player *player)
 {
-    const struct strings *origins = &player->push->node->config->origins;
-    struct slice origin = http_header(player->request, "origin");
-
-    for (size_t i = 0; i < origins->count; i++) {
-        if (slice_is(origin, origins->items[i]))
-            return true;
-    }
-    return origins->count == 0;
+    return origin_is_allowed(&player->push->node->config->origins,
+                             http_header(player->request, "origin"));
 }
 
 static void on_placed(enum result result, void *ctx)
