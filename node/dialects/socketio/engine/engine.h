@@ -53,6 +53,8 @@ bool engine_query(const struct engine_handshake *handshake, const char *name, st
 struct slice engine_cookie(const struct engine_handshake *handshake, const char *name);
 
 struct engine_ops {
+    const char
+        *name; /* a word no other engine of the process has: for the log, and between nodes */
     /* The client is here (before the open packet is written). Returns what the other calls are given. */
     void *(*on_open)(struct engine_conn *conn, void *ctx);
     /* A message: what follows the '4'. Borrowed, NUL-terminated; valid UTF-8. */
@@ -88,8 +90,9 @@ struct engine *engine_create(struct node *node, const struct engine_ops *ops, vo
 void engine_configure(struct engine *engine, const struct engine_settings *settings);
 void engine_destroy(struct engine **engine);
 
-/* A request of any method to a path of this engine's: handshake, poll, upgrade, preflight. */
-void engine_handle(struct engine *engine, struct http_request *request);
+/* Serves everything below a path ("/socket.io/"): handshakes, polls, upgrades, preflights; --socketio-client's
+ * files where `has_files`. Once, after engine_configure(). */
+void engine_serve(struct engine *engine, const char *path, bool has_files);
 
 /* The node stops: every connection ends as ENGINE_SHUTTING_DOWN, --drain-rate of them a second. */
 void engine_drain(struct engine *engine);
