@@ -5,9 +5,10 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../e2e/lib/process.js';
 import {
-  cleanUp, hold, load, manyPlayers, measure, pause, run, startExpress, startNchan, startRedis, startSignalbox,
+  cleanUp, hold, load, manyPlayers, measure, pause, redisCost, run, startExpress, startNchan, startRedis, startSignalbox,
   startSocketIo, token, usage,
 } from './lib.js';
+import { parts as socketioParts } from './socketio.js';
 
 const SIO = '/socket.io/?EIO=4&transport=websocket';
 const report = [];
@@ -59,22 +60,6 @@ async function fanout() {
 }
 
 const relayCases = [['500/s', 500, 8], ['8,000/s', 8000, 8], ['20,000/s', 20000, 8]];
-
-async function redisCost(redis, work) {
-  const read = async () => {
-    const cpu = await redis.command('INFO', 'cpu');
-    const stats = await redis.command('INFO', 'commandstats');
-    const number = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0);
-    return {
-      cpu: number(cpu, /used_cpu_user:([\d.]+)/) + number(cpu, /used_cpu_sys:([\d.]+)/),
-      scripts: number(stats, /cmdstat_evalsha:calls=(\d+)/) + number(stats, /cmdstat_eval:calls=(\d+)/),
-    };
-  };
-  const before = await read();
-  const result = await work();
-  const after = await read();
-  return { result, cpu: after.cpu - before.cpu, scripts: after.scripts - before.scripts };
-}
 
 /** 100 channels, senders on one node, receivers on the other. */
 async function relay() {
@@ -224,10 +209,22 @@ async function connects() {
   table(['', 'connects/s', 'CPU µs per connect'], rows);
 }
 
-const benches = { fanout, relay, publish, polls, connects, idle };
+/** Socket.IO against Socket.IO; socketio:PART is one part of it. */
+async function socketio(part) {
+  const tools = {
+    round,
+    table(title, head, rows, first = '') {
+      say(`## ${title}\n`);
+      table([first, ...head], rows);
+    },
+  };
+  for (const [name, measurePart] of Object.entries(socketioParts)) if (part === undefined || part === name) await measurePart(tools);
+}
+
+const benches = { fanout, relay, publish, polls, connects, idle, socketio };
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
-  if (!(name in benches)) {
+  if (!(name.split(':')[0] in benches)) {
     console.error(`no such bench: ${name} (there are: ${Object.keys(benches).join(', ')})`);
     process.exit(2);
   }
@@ -244,6 +241,7 @@ say(`Machine: ${cpus().length} × ${cpus()[0].model}, ${round(totalmem() / 2 ** 
 try {
   for (const [name, bench] of Object.entries(benches)) {
     if (wanted.length === 0 || wanted.includes(name)) await bench();
+    for (const one of wanted) if (one.startsWith(`${name}:`)) await bench(one.slice(name.length + 1));
   }
 } finally {
   await cleanUp();

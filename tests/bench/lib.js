@@ -30,6 +30,23 @@ export async function measure(pids, work) {
   return { result, user: sum('user'), system: sum('system'), cpu: sum('user') + sum('system') };
 }
 
+/** What `work` cost Redis: CPU seconds, and calls of scripts. */
+export async function redisCost(redis, work) {
+  const read = async () => {
+    const cpu = await redis.command('INFO', 'cpu');
+    const stats = await redis.command('INFO', 'commandstats');
+    const number = (text, pattern) => Number(pattern.exec(text)?.[1] ?? 0);
+    return {
+      cpu: number(cpu, /used_cpu_user:([\d.]+)/) + number(cpu, /used_cpu_sys:([\d.]+)/),
+      scripts: number(stats, /cmdstat_evalsha:calls=(\d+)/) + number(stats, /cmdstat_eval:calls=(\d+)/),
+    };
+  };
+  const before = await read();
+  const result = await work();
+  const after = await read();
+  return { result, cpu: after.cpu - before.cpu, scripts: after.scripts - before.scripts };
+}
+
 /** Runs the load generator to its end. */
 export async function load(...args) {
   const { code, stdout, stderr } = await run(LOAD, args.map(String));
