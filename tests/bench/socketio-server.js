@@ -26,12 +26,12 @@ const server = http.createServer((request, response) => {
   });
 });
 const io = new Server(server, {
-  adapter: createAdapter(publisher, subscriber), transports: ['websocket'], perMessageDeflate: false,
+  adapter: createAdapter(publisher, subscriber), perMessageDeflate: false,
 });
 io.on('connection', (client) => {
-  client.on('join', (room) => {
+  client.on('join', (room, done = () => client.emit('joined')) => {
     client.join(room);
-    client.emit('joined');
+    done();
   });
   // a relay: pass it on to whoever is in the room, and acknowledge
   client.on('relay', (room, message, done) => {
