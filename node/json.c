@@ -97,26 +97,56 @@ static void keep_member(struct json name, struct json value, struct json_member 
 
 bool json_members(struct json object, struct json_member *members, size_t count)
 {
-    struct cursor cursor;
+    struct json name, value;
+    size_t offset = 0;
 
     for (size_t i = 0; i < count; i++)
         members[i].value = (struct json){ .type = JSON_ABSENT };
+    while (json_next_member(object, &offset, &name, &value))
+        keep_member(name, value, members, count);
+    return object.type == JSON_OBJECT;
+}
+
+static struct cursor cursor_at(struct json container, size_t offset)
+{
+    struct cursor cursor = { container.raw.data + (offset > 0 ? offset : 1),
+                             container.raw.data + container.raw.len };
+
+    skip_blanks(&cursor);
+    return cursor;
+}
+
+/* Behind a value: over the comma. */
+static size_t offset_behind(struct json container, struct cursor *cursor)
+{
+    skip_blanks(cursor);
+    take(cursor, ',');
+    return (size_t)(cursor->at - container.raw.data);
+}
+
+static struct json step_name(struct cursor *cursor)
+{
+    struct json name = step_value(cursor);
+
+    skip_blanks(cursor);
+    cursor->at++; /* the colon */
+    skip_blanks(cursor);
+    return name;
+}
+
+bool json_next_member(struct json object, size_t *offset, struct json *name_out,
+                      struct json *value_out)
+{
+    struct cursor cursor;
+
     if (object.type != JSON_OBJECT)
         return false;
-    cursor = (struct cursor){ object.raw.data + 1, object.raw.data + object.raw.len };
-    skip_blanks(&cursor);
-    while (*cursor.at != '}') {
-        struct json name = step_value(&cursor), value;
-
-        skip_blanks(&cursor);
-        cursor.at++; /* the colon */
-        skip_blanks(&cursor);
-        value = step_value(&cursor);
-        keep_member(name, value, members, count);
-        skip_blanks(&cursor);
-        take(&cursor, ',');
-        skip_blanks(&cursor);
-    }
+    cursor = cursor_at(object, *offset);
+    if (*cursor.at == '}')
+        return false;
+    *name_out = step_name(&cursor);
+    *value_out = step_value(&cursor);
+    *offset = offset_behind(object, &cursor);
     return true;
 }
 
@@ -126,16 +156,61 @@ bool json_next(struct json array, size_t *offset, struct json *item_out)
 
     if (array.type != JSON_ARRAY)
         return false;
-    cursor = (struct cursor){ array.raw.data + (*offset > 0 ? *offset : 1),
-                              array.raw.data + array.raw.len };
-    skip_blanks(&cursor);
+    cursor = cursor_at(array, *offset);
     if (*cursor.at == ']')
         return false;
     *item_out = step_value(&cursor);
-    skip_blanks(&cursor);
-    take(&cursor, ',');
-    *offset = (size_t)(cursor.at - array.raw.data);
+    *offset = offset_behind(array, &cursor);
     return true;
+}
+
+/* ---- everything in a value --------------------------------------------------------------------- */
+
+void json_walk_init(struct json_walk *walk, struct json value)
+{
+    *walk = (struct json_walk){ .left = value.raw };
+}
+
+static enum json_step walk_into(struct json_walk *walk, struct cursor *cursor)
+{
+    enum json_type type = type_of(*cursor->at);
+
+    walk->has_begun = true;
+    if (type != JSON_ARRAY && type != JSON_OBJECT) {
+        walk->value = step_value(cursor);
+        return JSON_STEP_VALUE;
+    }
+    walk->value = (struct json){ .type = type };
+    walk->open[walk->depth++] = type;
+    cursor->at++;
+    return JSON_STEP_OPENS;
+}
+
+static enum json_step walk_step(struct json_walk *walk, struct cursor *cursor)
+{
+    skip_blanks(cursor);
+    if (walk->depth > 0 && (*cursor->at == ']' || *cursor->at == '}')) {
+        walk->depth--;
+        cursor->at++;
+        return JSON_STEP_CLOSES;
+    }
+    if (walk->depth == 0 && walk->has_begun)
+        return JSON_STEP_END;
+    take(cursor, ',');
+    skip_blanks(cursor);
+    walk->name = (struct json){ .type = JSON_ABSENT };
+    if (walk->depth > 0 && walk->open[walk->depth - 1] == JSON_OBJECT)
+        walk->name = step_name(cursor);
+    return walk_into(walk, cursor);
+}
+
+enum json_step json_walk_next(struct json_walk *walk)
+{
+    struct cursor cursor = { walk->left.data, walk->left.data + walk->left.len };
+    enum json_step step = walk_step(walk, &cursor);
+
+    walk->left = (struct slice){ cursor.at, (size_t)(cursor.end - cursor.at) };
+    return step;
 }
 
 /* ---- what a value says ------------------------------------------------------------------------ */

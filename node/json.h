@@ -36,6 +36,9 @@ bool json_parse(struct slice text, struct json *value_out);
  * many more are allowed, and what is wrapped may have all of its 64. */
 bool json_parse_within(struct slice text, unsigned envelope, struct json *value_out);
 
+/* The same with fewer levels of nesting: 1..JSON_DEPTH_MAX. */
+bool json_parse_shallow(struct slice text, unsigned depth_max, struct json *value_out);
+
 /* A member to look for in an object: `name` in, `value` out (JSON_ABSENT when it is not there; the
  * last one when it stands there more than once, as JavaScript and Go have it). */
 struct json_member {
@@ -48,6 +51,28 @@ bool json_members(struct json object, struct json_member *members, size_t count)
 
 /* Steps through an array's items: *offset starts at 0. False at the end, or when it is no array. */
 bool json_next(struct json array, size_t *offset, struct json *item_out);
+
+/* The same for an object's members, in their order; `name_out` is a string, as it stands in the text. */
+bool json_next_member(struct json object, size_t *offset, struct json *name_out,
+                      struct json *value_out);
+
+/* Goes through a value with all that is in it: one pass, whatever the nesting. */
+enum json_step {
+    JSON_STEP_OPENS,  /* an array or an object: its type is known, its text is not  */
+    JSON_STEP_VALUE,  /* anything else                                              */
+    JSON_STEP_CLOSES, /* the innermost that is open                                 */
+    JSON_STEP_END,
+};
+struct json_walk {
+    struct slice left;
+    unsigned depth;   /* containers that are open: 1 behind the first that opens   */
+    struct json name; /* of what opens or is a value: JSON_ABSENT outside objects  */
+    struct json value;
+    bool has_begun;
+    enum json_type open[JSON_DEPTH_MAX + JSON_ENVELOPE_MAX];
+};
+void json_walk_init(struct json_walk *walk, struct json value);
+enum json_step json_walk_next(struct json_walk *walk);
 
 /* Appends the string's bytes, escapes decoded to UTF-8. False when it is no string, holds an unpaired
  * surrogate, or does not fit. */

@@ -191,22 +191,33 @@ static bool check_value(struct cursor *cursor, unsigned levels_max)
     return true;
 }
 
-bool json_parse_within(struct slice text, unsigned envelope, struct json *value_out)
+static bool parse(struct slice text, unsigned levels_max, struct json *value_out)
 {
     struct cursor cursor;
     const char *start;
 
-    assert(envelope <= JSON_ENVELOPE_MAX);
     if (text.len == 0)
         return false;
     cursor = (struct cursor){ text.data, text.data + text.len };
     skip_blanks(&cursor);
     start = cursor.at;
-    if (!check_value(&cursor, JSON_DEPTH_MAX + envelope))
+    if (!check_value(&cursor, levels_max))
         return false;
     *value_out = json_of(start, cursor.at);
     skip_blanks(&cursor);
     return is_at_end(&cursor);
+}
+
+bool json_parse_within(struct slice text, unsigned envelope, struct json *value_out)
+{
+    assert(envelope <= JSON_ENVELOPE_MAX);
+    return parse(text, JSON_DEPTH_MAX + envelope, value_out);
+}
+
+bool json_parse_shallow(struct slice text, unsigned depth_max, struct json *value_out)
+{
+    assert(depth_max >= 1 && depth_max <= JSON_DEPTH_MAX);
+    return parse(text, depth_max, value_out);
 }
 
 bool json_parse(struct slice text, struct json *value_out)

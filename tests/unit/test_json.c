@@ -311,6 +311,90 @@ static void test_items(void **state)
     }
 }
 
+static void test_members_one_by_one(void **state)
+{
+    static const char text[] = " { \"a\" : 1 , \"b\":{\"c\":[ ]},\"a\":\"}\" } ";
+    static const char *const want[][2] = { { "\"a\"", "1" },
+                                           { "\"b\"", "{\"c\":[ ]}" },
+                                           { "\"a\"", "\"}\"" } };
+    struct json object, name, value;
+    size_t offset = 0;
+
+    (void)state;
+    assert_true(json_parse(slice_of(text), &object));
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(json_next_member(object, &offset, &name, &value));
+        assert_true(slice_is(name.raw, want[i][0]));
+        assert_true(slice_is(value.raw, want[i][1]));
+    }
+    assert_false(json_next_member(object, &offset, &name, &value));
+    offset = 0;
+    assert_true(json_parse(slice_of("[1]"), &object));
+    assert_false(json_next_member(object, &offset, &name, &value));
+}
+
+static void test_a_lower_ceiling_of_levels(void **state)
+{
+    struct json value;
+
+    (void)state;
+    assert_true(json_parse_shallow(slice_of("[[1]]"), 2, &value));
+    assert_int_equal(value.type, JSON_ARRAY);
+    assert_false(json_parse_shallow(slice_of("[[[]]]"), 2, &value));
+    assert_true(json_parse_shallow(slice_of("[{},[]]"), 2, &value));
+}
+
+/* "{b:1" for what opens or stands in an object under a name, '.' behind the last. */
+static void print_walk(const char *text, struct buf *out)
+{
+    struct json value;
+    struct json_walk walk;
+
+    assert_true(json_parse(slice_of(text), &value));
+    json_walk_init(&walk, value);
+    for (;;) {
+        enum json_step step = json_walk_next(&walk);
+
+        if (step == JSON_STEP_END)
+            break;
+        if (step != JSON_STEP_CLOSES && walk.name.type != JSON_ABSENT) {
+            buf_add_slice(out, walk.name.raw);
+            buf_add_byte(out, ':');
+        }
+        if (step == JSON_STEP_OPENS)
+            buf_printf(out, "%c%u ", walk.value.type == JSON_ARRAY ? '[' : '{', walk.depth);
+        else if (step == JSON_STEP_CLOSES)
+            buf_printf(out, "/%u ", walk.depth);
+        else
+            buf_printf(out, "%.*s ", (int)walk.value.raw.len, walk.value.raw.data);
+    }
+}
+
+static void test_walk(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        { " 17 ", "17 " },
+        { "\"a]\"", "\"a]\" " },
+        { "[]", "[1 /0 " },
+        { " { } ", "{1 /0 " },
+        { "[1, [ ] ,true]", "[1 1 [2 /1 true /0 " },
+        { "{\"a\":{\"b\":[null]},\"c\":2}", "{1 \"a\":{2 \"b\":[3 null /2 /1 \"c\":2 /0 " },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf out;
+
+        buf_init(&out, 256);
+        print_walk(rows[i].text, &out);
+        if (!slice_is(buf_slice(&out), rows[i].want))
+            fail_msg("%s: %.*s", rows[i].text, (int)out.len, out.data);
+        buf_fini(&out);
+    }
+}
+
 static void test_strings(void **state)
 {
     static const struct {
@@ -488,6 +572,9 @@ int main(void)
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_members_of_no_object),
         cmocka_unit_test(test_items),
+        cmocka_unit_test(test_members_one_by_one),
+        cmocka_unit_test(test_a_lower_ceiling_of_levels),
+        cmocka_unit_test(test_walk),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_quote),
