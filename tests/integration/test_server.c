@@ -331,6 +331,95 @@ static void sigterm_drains(void **state)
     world_close(&world);
 }
 
+/* ---- a dialect that writes down what it is told --------------------------------------------------- */
+
+static struct probe {
+    struct node *node;
+    struct http_request *held;
+    int drained, closed;
+} probe;
+
+static void probe_gone(void *ctx)
+{
+    fail_msg("%s", ctx);
+}
+
+static void probe_hold(struct http_request *request, void *ctx)
+{
+    assert_ptr_equal(ctx, &probe);
+    probe.held = request;
+    http_wait(request, probe_gone, (void *)(uintptr_t) "the client has gone");
+}
+
+/* Its path is known only now. */
+static void *probe_open(struct node *node)
+{
+    const struct http_route route = { HTTP_GET, "/held/{}/by/{}", probe_hold, HTTP_PLAIN };
+
+    probe = (struct probe){ .node = node };
+    http_add_routes(node->http, &route, 1, &probe);
+    return &probe;
+}
+
+static void probe_drain(void *ctx)
+{
+    assert_ptr_equal(ctx, &probe);
+    assert_true(probe.node->is_draining);
+    probe.drained++;
+}
+
+static void probe_close(void *ctx)
+{
+    assert_ptr_equal(ctx, &probe);
+    probe.closed++;
+}
+
+static const struct dialect probe_dialect = {
+    .name = "probe", .open = probe_open, .drain = probe_drain, .close = probe_close
+};
+
+static bool is_held(void *ctx)
+{
+    return ((struct probe *)ctx)->held != NULL;
+}
+
+/* It answers in its own time what it holds. */
+static void a_dialect_drains(void **state)
+{
+    static const struct dialect *const mine[] = { &probe_dialect };
+    static const char request[] = "GET /held/a/by/%62 HTTP/1.1\r\nHost: x\r\n\r\n";
+    static struct client client;
+    struct world world;
+    struct why why = { "" };
+
+    (void)state;
+    write_file("{}");
+    world.config = load(NULL, NULL);
+    world.server = server_create(&(struct server_setup){ .config = world.config,
+                                                         .redis_url = support_redis_url(redis),
+                                                         .dialects = mine,
+                                                         .dialect_count = 1 },
+                                 &why);
+    assert_non_null(world.server);
+    client = (struct client){ .fd = dial(server_address(world.server, 0)) };
+    assert_int_equal(send(client.fd, request, sizeof request - 1, 0), sizeof request - 1);
+    support_wait(server_loop(world.server), is_held, &probe, SUPPORT_WAIT_MS, "it is held");
+    assert_true(slice_is(http_param(probe.held, 0), "a"));
+    assert_true(slice_is(http_param(probe.held, 1), "b"));
+    server_stop(world.server);
+    assert_int_equal(probe.drained, 1);
+    uv_run(server_loop(world.server), UV_RUN_ONCE);
+    assert_false(server_has_ended(world.server));
+    http_reply_text(probe.held, 200, "goodbye");
+    support_wait(server_loop(world.server), has_ended, &world, 2000, "the end");
+    support_wait_outside(has_answer, &client, SUPPORT_WAIT_MS, "the answer");
+    assert_non_null(strstr(client.text, "goodbye"));
+    close(client.fd);
+    world_close(&world);
+    assert_int_equal(probe.drained, 1);
+    assert_int_equal(probe.closed, 1);
+}
+
 /* The rest of a request that has begun still gets its answer; new connections get nothing. */
 static void a_request_that_has_begun_is_finished(void **state)
 {
@@ -460,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_reload_reaches_the_store),
         cmocka_unit_test(sighup_opens_the_log_anew),
         cmocka_unit_test(sigterm_drains),
+        cmocka_unit_test(a_dialect_drains),
         cmocka_unit_test(a_request_that_has_begun_is_finished),
         cmocka_unit_test(a_drain_does_not_last_for_ever),
         cmocka_unit_test(it_ends_without_redis_too),

@@ -158,12 +158,37 @@ static void own_durations(void **state)
     rig_stop(&rig);
 }
 
+/* The other one's durations pass meanwhile. */
+static void no_beat_at_all(void **state)
+{
+    struct ws_ops ops = pair_ops;
+    struct rig rig;
+    struct pair *quiet, *beating;
+
+    (void)state;
+    rig_start(&rig, beat_fast);
+    ops.ping_every_ms = ops.silence_ms = WS_NEVER;
+    quiet = pair_open(&rig, &ops, 0);
+    beating = pair_open(&rig, &pair_ops, 0);
+    pair_wait(beating, "silence", "open\nclose broken silent\n", NULL);
+    pair_wait(quiet, "nothing at all", "open\n", "");
+    ws_client_say(&quiet->client, TEXT, "a");
+    pair_wait(quiet, "a message sets no deadline", "open\ntext a\n", "");
+    pair_free(&beating);
+    pair_end(&quiet);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pings_are_answered),         cmocka_unit_test(nothing_is_answered),
-        cmocka_unit_test(messages_are_signs_of_life), cmocka_unit_test(silence_while_paused),
-        cmocka_unit_test(dead_while_paused),          cmocka_unit_test(own_durations),
+        cmocka_unit_test(pings_are_answered),
+        cmocka_unit_test(nothing_is_answered),
+        cmocka_unit_test(messages_are_signs_of_life),
+        cmocka_unit_test(silence_while_paused),
+        cmocka_unit_test(dead_while_paused),
+        cmocka_unit_test(own_durations),
+        cmocka_unit_test(no_beat_at_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ static const struct row ours[] = {
     { "key revoked", CLOSE_KEY_REVOKED, "close 1008 key revoked\n" },
     { "handshake late", CLOSE_HANDSHAKE_LATE, "close 1000 Disconnecting.\n" },
     { "store down", CLOSE_STORE_DOWN, "close 1013 try again later\n" },
+    { "without a code", CLOSE_ENGINE_CLOSED, "close\n" },
 };
 enum { OURS = sizeof ours / sizeof ours[0] };
 

@@ -19,26 +19,69 @@ static struct pair *adopt(struct rig *rig, int fds[2])
 
 static void answer_on_the_wire(void **state)
 {
-    struct ws_handshake handshake = {
-        HANDSHAKE_KEY,
-        .protocols = SLICE_LITERAL("chat, superchat"),
-        .extensions = SLICE_LITERAL("permessage-deflate; client_max_window_bits"),
+    static const char *const known[] = { "chat2", "chat", NULL };
+    static const struct {
+        const char *name, *offers, *headers, *answer;
+        const char *const *protocols;
+    } rows[] = {
+        { "as it is", "chat, superchat", NULL, "", NULL },
+        { "more headers", NULL, "A: b\r\nC: d\r\n", "A: b\r\nC: d\r\n", NULL },
+        { "a subprotocol", "x,\tchat", NULL, "Sec-WebSocket-Protocol: chat\r\n", known },
+        { "the best of two", "chat, chat2", NULL, "Sec-WebSocket-Protocol: chat2\r\n", known },
+        { "none of ours", "Chat, superchat, ", NULL, "", known },
+        { "none offered", NULL, NULL, "", known },
+        { "both", "chat", "A: b\r\n", "A: b\r\nSec-WebSocket-Protocol: chat\r\n", known },
     };
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ws_handshake handshake = {
+            HANDSHAKE_KEY,
+            .protocols = slice_of(rows[i].offers),
+            .extensions = SLICE_LITERAL("permessage-deflate; client_max_window_bits"),
+            .early = SLICE_LITERAL("\x81\x81\0\0\0\0a"),
+            .headers = slice_of(rows[i].headers),
+        };
+        struct ws_ops ops = pair_ops;
+        struct pair *pair;
+        char want[512];
+        int fds[2];
+
+        ops.protocols = rows[i].protocols;
+        tcp_pair(fds, 0);
+        pair = pair_adopt(&rig, fds, &ops, &handshake);
+        pair_wait(pair, rows[i].name, "open\ntext a\n", "");
+        snprintf(want, sizeof want,
+                 "HTTP/1.1 101 Switching Protocols\r\n"
+                 "Upgrade: WebSocket\r\n"
+                 "Connection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n%s\r\n",
+                 rows[i].answer);
+        assert_string_equal(want, pair->client.head.data);
+        pair_end(&pair);
+    }
+    rig_stop(&rig);
+}
+
+/* They hold what a client sent, which may be more than lws has room for. */
+static void answer_too_long(void **state)
+{
+    struct ws_handshake handshake = { HANDSHAKE_KEY };
+    char headers[8192];
     struct rig rig;
     struct pair *pair;
     int fds[2];
 
     (void)state;
+    memset(headers, 'x', sizeof headers);
+    handshake.headers = (struct slice){ headers, sizeof headers };
     rig_start(&rig, NULL);
     tcp_pair(fds, 0);
     pair = pair_adopt(&rig, fds, &pair_ops, &handshake);
-    pair_wait(pair, "opens", "open\n", "");
-    assert_string_equal("HTTP/1.1 101 Switching Protocols\r\n"
-                        "Upgrade: WebSocket\r\n"
-                        "Connection: Upgrade\r\n"
-                        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-                        pair->client.head.data);
-    pair_end(&pair);
+    pair_wait(pair, "refused", "close broken peer_gone\n", NULL);
+    pair_free(&pair);
     rig_stop(&rig);
 }
 
@@ -258,10 +301,11 @@ static void places_are_given_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answer_on_the_wire),       cmocka_unit_test(storm_of_arrivals),
-        cmocka_unit_test(drained_at_its_pace),      cmocka_unit_test(arrives_while_draining),
-        cmocka_unit_test(destroyed_with_all_kinds), cmocka_unit_test(created_and_destroyed),
-        cmocka_unit_test(gone_before_the_answer),   cmocka_unit_test(places_are_given_back),
+        cmocka_unit_test(answer_on_the_wire),     cmocka_unit_test(answer_too_long),
+        cmocka_unit_test(storm_of_arrivals),      cmocka_unit_test(drained_at_its_pace),
+        cmocka_unit_test(arrives_while_draining), cmocka_unit_test(destroyed_with_all_kinds),
+        cmocka_unit_test(created_and_destroyed),  cmocka_unit_test(gone_before_the_answer),
+        cmocka_unit_test(places_are_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
