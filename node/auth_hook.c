@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "curl_loop.h"
+#include "curl_post.h"
 #include "json.h"
 
 /* Room for the longest secret and subject with every byte escaped. Taken in one piece, because
@@ -59,13 +60,6 @@ static const char *url_for(const struct hook *hook, enum credential_kind kind)
 }
 
 /* ---- one request ------------------------------------------------------------------------------ */
-
-static size_t on_body_part(char *data, size_t size, size_t count, void *ctx)
-{
-    struct hook_request *request = ctx;
-
-    return buf_add(&request->reply, data, size * count) ? size * count : 0;
-}
 
 static bool write_body(struct buf *body, const struct source_question *question)
 {
@@ -109,33 +103,23 @@ static void request_free(struct hook_request *request)
     free(request);
 }
 
-static bool request_configure(struct hook_request *request, int64_t left_ms)
-{
-    CURL *easy = request->easy;
-
-    return curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_HTTPHEADER, request->hook->headers) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)request->body.len) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)left_ms) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)left_ms) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body_part) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_WRITEDATA, request) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_PRIVATE, request) == CURLE_OK;
-}
-
-/* False when there is no time left, or the URL is none. */
+/* False when there is no time left. */
 static bool request_start(struct hook_request *request)
 {
     struct hook *hook = request->hook;
-    int64_t left_ms = request->deadline_ms - clock_ms();
+    const struct curl_post post = {
+        .url = request->url,
+        .headers = hook->headers,
+        .body = buf_slice(&request->body),
+        .answer = &request->reply,
+        .limit_ms = (long)(request->deadline_ms - clock_ms()),
+        .owner = request,
+    };
 
-    if (left_ms <= 0 || (request->easy = curl_easy_init()) == NULL)
+    if (post.limit_ms <= 0)
         return false;
-    if (!request_configure(request, left_ms) || !curl_loop_add(hook->curl, request->easy))
+    request->easy = curl_post_create(&post);
+    if (!curl_loop_add(hook->curl, request->easy))
         return false;
     list_append(&hook->running, &request->node);
     hook->running_count++;
@@ -294,11 +278,7 @@ struct hook *hook_create(uv_loop_t *loop, const struct config *config)
     hook->config = config;
     list_init(&hook->running);
     list_init(&hook->waiting);
-    hook->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    hook->headers = curl_slist_append(hook->headers, "Accept: application/json");
-    hook->headers = curl_slist_append(hook->headers, "User-Agent: signalbox/" SIGNALBOX_VERSION);
-    hook->headers = curl_slist_append(hook->headers, "Expect:");
-    assert(hook->headers != NULL);
+    hook->headers = curl_post_headers();
     hook->curl = curl_loop_create(loop, HOOK_CONCURRENT_MAX, on_transferred, hook);
     return hook;
 }

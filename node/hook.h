@@ -15,7 +15,7 @@
  *     X-Signalbox-Signature: sha256=<hex>    HMAC-SHA-256 of the body with --hook-secret, when there is one
  *
  * A call is repeated (--hook-retries, with back-off) when nothing of it was sent, or when the caller says
- * that it is safe to repeat.
+ * that it is safe to repeat. http and https alone; redirects are not followed.
  */
 struct hooks;
 struct hook_call;
@@ -32,14 +32,15 @@ struct hook_request {
     bool is_repeatable;    /* after a connection that broke, or 502, 503, 504 */
 };
 
-/* OK: the back end answered with this status, whatever it is. UNAVAILABLE: nothing was sent. UNCERTAIN: it was sent,
- * and no answer came in time. REFUSED: too many wait already. */
+/* OK: the back end answered with this status, whatever it is. UNAVAILABLE: nothing was sent. UNCERTAIN: it was
+ * sent, and no answer came (in time). REFUSED: too many wait already, or too many bytes. */
 struct hook_answer {
     int status;
     struct slice body; /* at most HOOK_ANSWER_MAX bytes: more is UNCERTAIN */
 };
-enum { HOOK_ANSWER_MAX = 8 * 1024 * 1024 };
+enum { HOOK_ANSWER_MAX = 8 * 1024 * 1024, HOOK_WAITING_BYTES_MAX = 64 * 1024 * 1024 };
 
+/* `answer` is NULL unless OK. */
 typedef void hook_done_fn(enum result result, const struct hook_answer *answer, void *ctx);
 
 /* `done` runs once, never before this returns. `*slot` must be NULL on entry and is non-NULL while it is

@@ -140,12 +140,17 @@ static void on_connection(uv_stream_t *listener, int status)
 
 struct http_stub *http_stub_start(uv_loop_t *loop)
 {
+    return http_stub_start_on(loop, 0);
+}
+
+struct http_stub *http_stub_start_on(uv_loop_t *loop, int port)
+{
     struct http_stub *stub = xcalloc(1, sizeof *stub);
     struct sockaddr_in address;
 
     list_init(&stub->conns);
     http_stub_answer(stub, "200 OK", "");
-    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_ip4_addr("127.0.0.1", port, &address);
     uv_tcp_init(loop, &stub->listener);
     stub->listener.data = stub;
     assert_int_equal(uv_tcp_bind(&stub->listener, (struct sockaddr *)&address, 0), 0);

@@ -9,7 +9,8 @@
 struct http_stub;
 
 struct http_stub *http_stub_start(uv_loop_t *loop);
-void http_stub_stop(struct http_stub **stub); /* run the loop until it is idle */
+struct http_stub *http_stub_start_on(uv_loop_t *loop, int port); /* 0: a free one */
+void http_stub_stop(struct http_stub **stub);                    /* run the loop until it is idle */
 int http_stub_port(const struct http_stub *stub);
 
 /* From now on: a status line without "HTTP/1.1 " ("302 Found\r\nLocation: /x" adds a header), and a

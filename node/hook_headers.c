@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "hook_headers.h"
+
+#include <assert.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "curl_post.h"
+
+enum { DELIVERY_BYTES = 16, HEADER_MAX = 256 };
+
+static void add_hex(struct buf *out, const unsigned char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        buf_printf(out, "%02x", bytes[i]);
+}
+
+static void write_delivery(struct buf *out, struct slice given)
+{
+    unsigned char bytes[DELIVERY_BYTES];
+
+    buf_add_text(out, "X-Signalbox-Delivery: ");
+    if (given.len > 0) {
+        buf_add_slice(out, given);
+        return;
+    }
+    if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
+        abort();
+    add_hex(out, bytes, sizeof bytes);
+}
+
+static void write_signature(struct buf *out, const char *secret, struct slice body)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned len = 0;
+
+    if (HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)body.data, body.len,
+             digest, &len) == NULL)
+        abort();
+    buf_add_text(out, "X-Signalbox-Signature: sha256=");
+    add_hex(out, digest, len);
+}
+
+static struct curl_slist *add_header(struct curl_slist *headers, struct buf *line)
+{
+    assert(!line->has_overflowed);
+    buf_add_byte(line, '\0');
+    headers = curl_post_add_header(headers, line->data);
+    buf_fini(line);
+    return headers;
+}
+
+struct curl_slist *hook_headers_create(const struct config *config,
+                                       const struct hook_request *request)
+{
+    struct curl_slist *headers = curl_post_headers();
+    struct buf line;
+
+    buf_init(&line, HEADER_MAX);
+    write_delivery(&line, request->delivery);
+    headers = add_header(headers, &line);
+    if (config->hook_secret == NULL)
+        return headers;
+    write_signature(&line, config->hook_secret, request->body);
+    return add_header(headers, &line);
+}
