@@ -128,6 +128,11 @@ static const char *answer_labels(size_t index)
                   "answer", answer);
 }
 
+static const char *hook_answer_labels(size_t index)
+{
+    return index == 0 ? label("status", "none") : status_labels(index);
+}
+
 /* ---- families --------------------------------------------------------------------------------- */
 
 #define ONE(type, member) offsetof(struct type, member), 1, NULL
@@ -202,6 +207,15 @@ static const struct family auth_families[] = {
     { "signalbox_auth_sql_queries_total", "SQL queries", ONE(auth_stats, sql_queries) },
     { "signalbox_auth_throttled_total", "requests refused for too many failures from their address", ONE(auth_stats, throttled) },
 };
+
+static const struct family hook_families[] = {
+    { "signalbox_hook_calls_total", "calls to back ends", ONE(hook_stats, calls) },
+    { "signalbox_hook_answers_total", "answers of back ends, by class of status", MANY(hook_stats, answers, hook_answer_labels) },
+    { "signalbox_hook_retries_total", "further attempts of a call", ONE(hook_stats, retries) },
+    { "signalbox_hook_refused_total", "calls refused because too many waited", ONE(hook_stats, refused) },
+    { "signalbox_hook_calls_running", "calls under way", ONE(hook_stats, running) },
+    { "signalbox_hook_calls_waiting", "calls that wait in line", ONE(hook_stats, waiting) },
+};
 /* clang-format on */
 
 static void families_print(const struct family *families, size_t count, const void *base,
@@ -230,5 +244,6 @@ void metrics_print(const struct node *node, struct buf *out)
     families_print(channel_families, COUNT(channel_families), channel_stats(node->store), out);
     families_print(hub_families, COUNT(hub_families), hub_stats(node->hub), out);
     families_print(auth_families, COUNT(auth_families), auth_stats(node->auth), out);
+    families_print(hook_families, COUNT(hook_families), hooks_stats(node->hooks), out);
     metrics_print_operations(store_stats(node->store), out);
 }

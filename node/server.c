@@ -87,6 +87,7 @@ static bool create_core(struct server *server, struct why *why)
     node->auth = auth_create(&server->loop, node->store, server->setup.config, why);
     if (node->auth == NULL)
         return false;
+    node->hooks = hooks_create(&server->loop, server->setup.config);
     node->inbox =
         inbox_create(&server->loop, node->store, node->hub, node->id, on_inbox_health, server);
     return true;
@@ -205,6 +206,7 @@ void server_close_core(struct server *server)
 {
     hub_destroy(&server->node.hub);
     auth_destroy(&server->node.auth);
+    hooks_destroy(&server->node.hooks);
     store_close(&server->node.store);
     while (server->signal_count > 0)
         close_handle(&server->signals[--server->signal_count]);

@@ -18,6 +18,7 @@
 static struct channel_stats channels;
 static struct hub_stats hub_numbers;
 static struct auth_stats auth_numbers;
+static struct hook_stats hook_numbers;
 static struct store_verb_stats verbs[] = {
     { .name = "channel_append",
       .results = { 7, 0, 0, 0, 0, 2, 1 },
@@ -54,7 +55,8 @@ const struct channel_stats *channel_stats(const struct store *store)
 
 const char *channel_kind_name(enum channel_kind kind)
 {
-    static const char *const names[] = { "node", "player", "broadcast", "mods", "bot", "mailbox" };
+    static const char *const names[] = { "node", "player",  "broadcast", "mods",
+                                         "bot",  "mailbox", "room",      "namespace" };
 
     return names[kind];
 }
@@ -85,6 +87,12 @@ const struct auth_stats *auth_stats(const struct auth *auth)
 {
     (void)auth;
     return &auth_numbers;
+}
+
+const struct hook_stats *hooks_stats(const struct hooks *hooks)
+{
+    (void)hooks;
+    return &hook_numbers;
 }
 
 bool auth_is_ready(const struct auth *auth)
@@ -245,6 +253,8 @@ static const struct {
     { "signalbox_store_refused_total{limit=\"redis_pending_bytes\"}", "16" },
     { "signalbox_auth_answers_total{kind=\"player\",answer=\"refused\"}", "12" },
     { "signalbox_auth_answers_total{kind=\"player\",answer=\"pending\"}", "(none)" },
+    { "signalbox_hook_answers_total{status=\"none\"}", "18" },
+    { "signalbox_hook_answers_total{status=\"5xx\"}", "19" },
     { "signalbox_redis_losses_total", "1" },
     { "signalbox_loop_lag_seconds", "0.001500" },
     { "signalbox_config_reloads_total{result=\"failed\"}", "13" },
@@ -277,6 +287,8 @@ static void counters_stand_under_their_labels(void **state)
     hub_numbers.gaps[CHANNEL_MODS] = 11;
     hub_numbers.losses = 17;
     auth_numbers.answers[CREDENTIAL_PLAYER][AUTH_REFUSED] = 12;
+    hook_numbers.answers[0] = 18;
+    hook_numbers.answers[5] = 19;
     page_read(&page, &node);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         if (strcmp(value_of(&page, samples[i].series), samples[i].want) != 0)
