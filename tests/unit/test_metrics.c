@@ -169,7 +169,7 @@ static bool is_of(const char *line, const char *family, const char *type)
 
 static void every_line_is_well_formed(void **state)
 {
-    struct node node = { .id = "0123456789abcdef" };
+    struct node node = { .id = "0123456789" };
     struct page page;
     char family[128] = "", type[16] = "", help[128] = "", expected[160];
 
@@ -206,7 +206,7 @@ static int compare(const void *a, const void *b)
 
 static void no_series_and_no_family_comes_twice(void **state)
 {
-    struct node node = { .id = "0123456789abcdef" };
+    struct node node = { .id = "0123456789" };
     struct page page;
 
     (void)state;
@@ -234,7 +234,7 @@ static const char *value_of(const struct page *page, const char *series)
 static const struct {
     const char *series, *want;
 } samples[] = {
-    { "signalbox_build_info{version=\"" SIGNALBOX_VERSION "\",node=\"0123456789abcdef\"}", "1" },
+    { "signalbox_build_info{version=\"" SIGNALBOX_VERSION "\",node=\"0123456789\"}", "1" },
     { "signalbox_redis_up", "1" },
     { "signalbox_inbox_healthy", "0" },
     { "signalbox_draining", "1" },
@@ -269,7 +269,7 @@ static const struct {
 
 static void counters_stand_under_their_labels(void **state)
 {
-    static struct node node = { .id = "0123456789abcdef", .is_draining = true };
+    static struct node node = { .id = "0123456789", .is_draining = true };
     struct page page;
 
     (void)state;
