@@ -26,7 +26,7 @@ enum {
     ASK_PER_TURN = 2048,     /* subscriptions asked for in one turn of the loop          */
     OUT_ENOUGH = 512 * 1024, /* … while no more than this waits to be written            */
     LINE_MIN = 64,
-    TOPIC_KINDS = TOPIC_KEY + 1,
+    TOPIC_KINDS = TOPIC_PATTERN + 1,
 };
 
 enum topic_state { WANTED, ASKED, UP };
@@ -39,6 +39,7 @@ struct topic {
     uint64_t place; /* ASKED: in the line */
     topic_fn *on_news;
     void *ctx;
+    struct slice channel; /* of a pattern's message, while its owner is told */
     UT_hash_handle hh;
     size_t name_len;
     char name[];
@@ -70,9 +71,12 @@ struct topics {
 static const char *const requests[TOPIC_KINDS][REQUESTS] = {
     [TOPIC_CHANNEL] = { "ssubscribe", "sunsubscribe" },
     [TOPIC_KEY] = { "subscribe", "unsubscribe" },
+    [TOPIC_PATTERN] = { "psubscribe", "punsubscribe" },
 };
 static const char *const messages[TOPIC_KINDS] = {
-    [TOPIC_CHANNEL] = "smessage", [TOPIC_KEY] = "message"
+    [TOPIC_CHANNEL] = "smessage",
+    [TOPIC_KEY] = "message",
+    [TOPIC_PATTERN] = "pmessage",
 };
 
 static struct topic *topic_of(struct list *node)
@@ -128,14 +132,30 @@ bool topics_has_passed(const struct store *store, uint64_t mark)
 
 /* ---- what arrives ---------------------------------------------------------------------------------------- */
 
-static void deliver(struct topics *topics, enum topic_kind kind, struct slice name,
-                    struct slice message)
+/* {word, name, message}, and of a pattern {word, name, channel, message}. */
+static void deliver(struct topics *topics, enum topic_kind kind, const redisReply *reply)
 {
+    struct slice name = reply_slice(reply->element[1]);
     struct topic *topic;
 
     HASH_FIND(hh, topics->by_name[kind], name.data, name.len, topic);
-    if (topic != NULL && topic->state == UP)
-        topic->on_news(topic, TOPIC_MESSAGE, message, topic->ctx);
+    if (topic == NULL || topic->state != UP)
+        return;
+    topic->channel = reply_slice(reply->element[2]);
+    topic->on_news(topic, TOPIC_MESSAGE, reply_slice(reply->element[reply->elements - 1]),
+                   topic->ctx);
+}
+
+static bool is_message(const redisReply *reply, enum topic_kind kind)
+{
+    return reply->elements == (kind == TOPIC_PATTERN ? 4 : 3) &&
+           slice_is(reply_slice(reply->element[0]), messages[kind]);
+}
+
+struct slice topic_channel(const struct topic *topic)
+{
+    assert(topic->kind == TOPIC_PATTERN);
+    return topic->channel;
 }
 
 static void confirm(struct topics *topics, struct slice word, struct slice name)
@@ -164,8 +184,6 @@ static void confirm(struct topics *topics, struct slice word, struct slice name)
 
 static void on_answer(struct topics *topics, const redisReply *reply)
 {
-    struct slice word, name;
-
     if (reply->type == REDIS_REPLY_ERROR) {
         link_refuse(topics->link, reply->str);
         return;
@@ -173,21 +191,19 @@ static void on_answer(struct topics *topics, const redisReply *reply)
     if (reply_is_status(reply, "PONG") ||
         (reply_is_array(reply, 2) && slice_is(reply_slice(reply->element[0]), "pong")))
         return;
-    if (!reply_is_array(reply, 3) || !reply_is_string(reply->element[0]) ||
-        !reply_is_string(reply->element[1])) {
+    if ((!reply_is_array(reply, 3) && !reply_is_array(reply, 4)) ||
+        !reply_is_string(reply->element[0]) || !reply_is_string(reply->element[1])) {
         topics->store->stats.malformed_replies++;
         link_break(topics->link, "no message and no confirmation");
         return;
     }
-    word = reply_slice(reply->element[0]);
-    name = reply_slice(reply->element[1]);
     for (int kind = 0; kind < TOPIC_KINDS; kind++) {
-        if (slice_is(word, messages[kind])) {
-            deliver(topics, kind, name, reply_slice(reply->element[2]));
+        if (is_message(reply, kind)) {
+            deliver(topics, kind, reply);
             return;
         }
     }
-    confirm(topics, word, name);
+    confirm(topics, reply_slice(reply->element[0]), reply_slice(reply->element[1]));
 }
 
 /* ---- the subscription link -------------------------------------------------------------------------------- */
@@ -360,7 +376,8 @@ struct topic *topic_subscribe(struct store *store, enum topic_kind kind, const c
                               topic_fn *on_news, void *ctx)
 {
     struct topics *topics = store->topics;
-    size_t prefix_len = strlen(store->topic_prefix), key_len = strlen(key);
+    const char *prefix = kind == TOPIC_PATTERN ? "" : store->topic_prefix;
+    size_t prefix_len = strlen(prefix), key_len = strlen(key);
     struct topic *topic = xcalloc(1, sizeof *topic + prefix_len + key_len + 1), *other;
 
     topic->topics = topics;
@@ -369,7 +386,7 @@ struct topic *topic_subscribe(struct store *store, enum topic_kind kind, const c
     topic->on_news = on_news;
     topic->ctx = ctx;
     topic->name_len = prefix_len + key_len;
-    memcpy(topic->name, store->topic_prefix, prefix_len);
+    memcpy(topic->name, prefix, prefix_len);
     memcpy(topic->name + prefix_len, key, key_len);
     HASH_FIND(hh, topics->by_name[kind], topic->name, topic->name_len, other);
     assert(other == NULL);

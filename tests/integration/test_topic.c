@@ -132,6 +132,52 @@ static void keeps_the_kinds_apart(void **state)
     topic_unsubscribe(&channel.topic);
 }
 
+static void on_pattern_news(struct topic *topic, enum topic_news news, struct slice message,
+                            void *ctx)
+{
+    struct ear *ear = ctx;
+
+    on_news(topic, news, message, ctx);
+    if (news == TOPIC_MESSAGE)
+        snprintf(ear->last, sizeof ear->last, "%.*s: %.*s", (int)topic_channel(topic).len,
+                 topic_channel(topic).data, (int)message.len, message.data);
+}
+
+/* Other people's channels, wherever they are, whose messages come once for each pattern. */
+static void hears_what_matches_a_pattern(void **state)
+{
+    static const struct {
+        const char *name, *command, *last, *narrow;
+    } cases[] = {
+        { "both", "publish a#b hello", "a#b: hello", "a#b: hello" },
+        { "the wider one alone", "publish a#c hello", "a#c: hello", "a#b: hello" },
+        { "an empty message", "publish a# ''", "a#: ", "a#b: hello" },
+    };
+    struct rig *rig = *state;
+    struct ear ear = { .ups = 0 }, narrow = { .ups = 0 };
+
+    ear.topic = topic_subscribe(rig->store, TOPIC_PATTERN, "a#*", on_pattern_news, &ear);
+    narrow.topic = topic_subscribe(rig->store, TOPIC_PATTERN, "a#b", on_pattern_news, &narrow);
+    WAIT(rig, is_up, &narrow);
+    assert_int_equal(ear.ups, 1);
+    rig_expect(rig, "pubsub numsub a#b", "a#b\n0");
+    rig_command(rig, "publish x#b hello");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        print_message("  %s\n", cases[i].name);
+        ear.messages = 0;
+        rig_command(rig, cases[i].command);
+        WAIT(rig, has_message, &ear);
+        assert_string_equal(ear.last, cases[i].last);
+    }
+    assert_int_equal(narrow.messages, 1);
+    assert_string_equal(narrow.last, "a#b: hello");
+    rig_command(rig, "client kill type pubsub");
+    WAIT(rig, is_down, &ear);
+    WAIT(rig, is_up, &ear);
+    topic_unsubscribe(&ear.topic);
+    topic_unsubscribe(&narrow.topic);
+}
+
 static void uses_the_database_of_the_url(void **state)
 {
     struct rig *rig = *state;
@@ -411,6 +457,7 @@ int main(void)
         TEST(leaves_time_for_others),
         TEST(hears_what_becomes_of_a_key),
         TEST(keeps_the_kinds_apart),
+        TEST(hears_what_matches_a_pattern),
         TEST(uses_the_database_of_the_url),
         TEST(hears_nothing_of_an_older_subscription),
         TEST(may_change_its_mind_at_any_time),
