@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "config_option.h"
+#include "hook_rule.h"
 #include "store/url.h"
 
 /* Can several processes listen there? */
@@ -37,6 +38,33 @@ static void check_redis(const char *text, struct buf *complaints)
         buf_printf(complaints, "--redis: %s\n", why.text);
 }
 
+static bool is_same_event(const char *text, const struct hook_rule *rule)
+{
+    struct hook_rule other;
+
+    return hook_rule_parse(text, &other, NULL) && slice_equals(other.nsp, rule->nsp) &&
+           slice_equals(other.event, rule->event);
+}
+
+/* What may hold a password, the URL, is not shown. */
+static void check_hook(const struct strings *hooks, size_t index, struct buf *complaints)
+{
+    struct hook_rule rule;
+    struct why why = { "" };
+    int name;
+
+    if (!hook_rule_parse(hooks->items[index], &rule, &why)) {
+        buf_printf(complaints, "--hook: %s\n", why.text);
+        return;
+    }
+    name = (int)(rule.url - 1 - hooks->items[index]);
+    if (!option_url_is_valid(rule.url))
+        buf_printf(complaints, "--hook: %.*s: the URL has no host\n", name, hooks->items[index]);
+    for (size_t i = 0; i < index; i++)
+        if (is_same_event(hooks->items[i], &rule))
+            buf_printf(complaints, "--hook: %.*s stands there twice\n", name, hooks->items[index]);
+}
+
 void config_check_together(const struct config *config, struct buf *complaints)
 {
     bool has_tls = config->tls_addr.count > 0;
@@ -55,6 +83,11 @@ void config_check_together(const struct config *config, struct buf *complaints)
           "--silence-timeout: must be longer than --ping-interval" },
         { config->offline_ttl_ms > config->max_ttl_ms,
           "--offline-ttl: must not be longer than --max-ttl" },
+        { config->jwt_jwks_url != NULL && config->jwt_issuer.count == 0,
+          "--jwt-jwks-url: needs --jwt-issuer" },
+        { config->socketio_auth == SOCKETIO_AUTH_REQUIRED && config->jwt_secret == NULL &&
+              config->jwt_jwks_url == NULL,
+          "--socketio-auth required: needs --jwt-secret or --jwt-jwks-url" },
         { !fits_live_bound(config),
           "--live-bound: must not be below --mailbox-cap, --queue-max and --max-queued" },
         { config->workers > 1 &&
@@ -67,4 +100,6 @@ void config_check_together(const struct config *config, struct buf *complaints)
             buf_printf(complaints, "%s\n", rules[i].text);
     if (config->redis != NULL)
         check_redis(config->redis, complaints);
+    for (size_t i = 0; i < config->hook.count; i++)
+        check_hook(&config->hook, i, complaints);
 }

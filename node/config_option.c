@@ -55,7 +55,7 @@ static bool address_is_valid(struct slice text)
     return port_is_valid(port);
 }
 
-static bool url_is_valid(const char *text)
+bool option_url_is_valid(const char *text)
 {
     const char *host = strncmp(text, "http://", 7) == 0    ? text + 7
                        : strncmp(text, "https://", 8) == 0 ? text + 8
@@ -68,7 +68,7 @@ static bool set_text(const struct option *option, char **field, const char *text
 {
     if (strlen(text) > option->max)
         return false;
-    if (option->type == OPTION_URL && *text != '\0' && !url_is_valid(text))
+    if (option->type == OPTION_URL && *text != '\0' && !option_url_is_valid(text))
         return false;
     free(*field);
     *field = *text != '\0' ? xstrdup(text) : NULL;

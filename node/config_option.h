@@ -76,6 +76,9 @@ void option_swap(const struct option *option, struct config *a, struct config *b
 /* Releases what the field holds and makes it empty. */
 void option_clear(const struct option *option, struct config *config);
 
+/* http:// or https://, and a host behind it. */
+bool option_url_is_valid(const char *text);
+
 bool option_is_list(const struct option *option);
 
 /* May its value be printed? */

@@ -213,6 +213,18 @@ static const struct {
     { "a Redis of another kind", "--redis http://h",
       "--redis: a Redis URL begins with redis:// or unix://\n" },
     { "nowhere to listen", "--addr=", "--addr: nowhere to listen\n" },
+    { "a hook without a URL", "--hook chat",
+      "--hook: wants [NAMESPACE#]EVENT=URL, with http:// or https://\n" },
+    { "a hook of another kind", "--hook chat=ftp://user:secret@host",
+      "--hook: wants [NAMESPACE#]EVENT=URL, with http:// or https://\n" },
+    { "a hook without a host", "--hook chat=http:///x", "--hook: chat: the URL has no host\n" },
+    { "a hook without an event", "--hook /a#=http://h", "--hook: \"\" is no name of an event\n" },
+    { "a hook with nothing but a namespace", "--hook /a=http://h",
+      "--hook: a namespace wants its event: NAMESPACE#EVENT=URL\n" },
+    { "a hook twice", "--hook a=http://h --hook /#a=http://user:secret@other",
+      "--hook: /#a stands there twice\n" },
+    { "a hook of no event", "--hook connect=http://h",
+      "--hook: connect is no event: --connect-hook is for that\n" },
 };
 
 static void what_is_wrong_is_said(void **state)
