@@ -87,6 +87,10 @@ static void listen_on(struct hub *hub, const struct channel_id *id, struct hub_l
     channel->listeners++;
     hub->stats.listeners++;
     list_append(&channel->behind, &listener->node);
+    if (channel->state == HUB_LIVE && ops->starts_at_tip && after == NULL) {
+        listener->cursor = listener->written = channel->tip;
+        hub_channel_start_soon(channel);
+    }
     hub_channel_wake(channel);
 }
 
@@ -119,6 +123,19 @@ void hub_leave(struct hub *hub, struct hub_listener *listener, enum channel_leav
         hub_channel_end(channel, how);
     else
         hub_channel_go_on(channel);
+}
+
+size_t hub_count(const struct hub_listener *listener)
+{
+    struct hub_channel *channel = listener->channel;
+    size_t count;
+
+    assert(channel != NULL);
+    count = channel->listeners;
+    LIST_EACH (node, spare, &channel->behind) {
+        count -= !LIST_ENTRY(node, struct hub_listener, node)->has_started;
+    }
+    return count;
 }
 
 void hub_written(struct hub *hub, struct hub_listener *listener)

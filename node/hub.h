@@ -38,7 +38,8 @@ struct hub_listener_ops {
     void (*on_listening)(struct hub_listener *listener);
     /* `missed` entries are gone before this listener could have them. NULL: not wanted. */
     void (*on_gap)(struct hub_listener *listener, uint64_t missed);
-    /* What was appended before on_listening is not for this listener. */
+    /* What was appended before on_listening is not for this listener. Where others listen here already, it
+     * starts without asking the store. */
     bool starts_at_tip;
 };
 
@@ -76,6 +77,9 @@ void hub_listen_after(struct hub *hub, const struct channel_id *id, struct hub_l
 /* The listener is the caller's again. What was written is settled. No-op when it listens to
  * nothing. */
 void hub_leave(struct hub *hub, struct hub_listener *listener, enum channel_leave how);
+
+/* How many listeners of its channel have started on this node, itself included. */
+size_t hub_count(const struct hub_listener *listener);
 
 /* Everything the listener ever answered HUB_TAKEN to is with the kernel now. */
 void hub_written(struct hub *hub, struct hub_listener *listener);

@@ -123,26 +123,44 @@ static void hold(struct hub_channel *channel)
     hub_ask_hold(channel);
 }
 
-static bool has_newcomers_only(struct hub_channel *channel)
+/* All are newcomers, and there is nothing to be read for them. */
+static bool needs_no_read(struct hub_channel *channel)
 {
+    if (list_is_empty(&channel->behind) || channel->reading != NULL)
+        return false;
     LIST_EACH (node, spare, &channel->behind) {
-        if (!hub_listener_is_new(LIST_ENTRY(node, struct hub_listener, node)))
+        const struct hub_listener *listener = LIST_ENTRY(node, struct hub_listener, node);
+
+        if (!hub_listener_is_new(listener) ||
+            (!listener->ops->starts_at_tip && channel->settled != channel->tip))
             return false;
     }
     return true;
 }
 
-/* For newcomers the hold has answered for the read when there is nothing to be read. */
+/* What is known answers for the read where it can. */
 static void go_live(struct hub_channel *channel)
 {
     struct channel_batch nothing = { .settled = channel->settled, .appended = channel->tip };
 
-    if (channel->settled == channel->tip && has_newcomers_only(channel)) {
+    if (needs_no_read(channel)) {
         channel->read_from = channel->settled;
         hub_deliver_batch(channel, &nothing);
     } else {
         hub_ask_read(channel);
     }
+}
+
+static void on_start_due(struct deadline *deadline)
+{
+    go_live(LIST_ENTRY(deadline, struct hub_channel, retry));
+}
+
+void hub_channel_start_soon(struct hub_channel *channel)
+{
+    assert(channel->state == HUB_LIVE);
+    if (!deadline_is_set(&channel->retry)) /* else a read is due soon: of a doubtful channel */
+        deadline_set(channel->hub->deadlines, &channel->retry, 0, on_start_due);
 }
 
 /* The messages wait in Redis, under the bounds of a channel that nobody listens to. */

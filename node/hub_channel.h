@@ -57,7 +57,9 @@ struct hub_channel {
     UT_hash_handle hh;
     struct topic *topic;
     struct list tight, behind, full;
-    struct deadline renewal, settle, stall, retry;
+    struct deadline renewal, settle, stall;
+    struct deadline
+        retry; /* until then nothing is read: a read failed, or newcomers start without one */
     struct store_op *holding, *reading, *settling;
     struct hub_stash *stash; /* NULL: empty, as always when no read is in flight                 */
     uint64_t tip;         /* the highest number that is known to have been given out            */
@@ -87,6 +89,9 @@ void hub_channel_enter(struct hub_channel *channel, enum hub_state to);    /* ma
 
 /* Somebody can take entries (again). */
 void hub_channel_wake(struct hub_channel *channel);
+
+/* A newcomer starts at the tip of a live channel: in the loop's next turn, with all that come in this one. */
+void hub_channel_start_soon(struct hub_channel *channel);
 
 /* Listeners have been moved: read, or begin to stall, where that is needed now. */
 void hub_channel_go_on(struct hub_channel *channel);

@@ -301,22 +301,129 @@ static void test_listener_that_starts_at_the_tip(void **state)
     fake_append(world->channel);
     fake_append(world->channel);
     fake_run();
+    fake.log[0] = '\0';
     hub_listen(world->hub, &player, &first.listener, &ops);
+    hub_listen(world->hub, &player, &second.listener, &ops);
     fake_run();
+    assert_int_equal(first.starts, 0); /* never within the call, nor within another's */
+    assert_int_equal(hub_count(&first.listener), 1);
+    fake_pass(1);
+    fake_run();
+    log_check(""); /* the store was not asked */
     assert_int_equal(first.starts, 1);
+    assert_int_equal(second.starts, 1);
+    assert_int_equal(hub_count(&first.listener), 3);
     assert_int_equal(first.count + first.gaps, 0);
     fake_append(world->channel);
     fake_run();
     ear_check(&first, 13, 13);
-    hub_listen(world->hub, &player, &second.listener, &ops);
-    fake_execute();
-    fake_append(world->channel);
-    fake_hear(world->channel);
-    fake_run();
-    ear_check(&second, 14, 14);
-    ear_check(&world->ear, 11, 14);
+    ear_check(&second, 13, 13);
+    ear_check(&world->ear, 11, 13);
     ear_leave(&first);
     ear_leave(&second);
+    world_destroy(world);
+}
+
+/* The first of its kind starts with the hold, whatever had been appended. */
+static void test_first_listener_starts_at_the_tip(void **state)
+{
+    struct hub_listener_ops ops = ear_ops;
+    struct world *world = world_create();
+
+    (void)state;
+    ops.starts_at_tip = true;
+    world->ear = (struct ear){ .hub = world->hub, .room = INT32_MAX };
+    fake_append(world->channel);
+    fake_append(world->channel);
+    hub_listen(world->hub, &player, &world->ear.listener, &ops);
+    fake_run();
+    log_check("hold ");
+    assert_int_equal(world->ear.starts, 1);
+    fake_append(world->channel);
+    fake_run();
+    ear_check(&world->ear, 13, 13);
+    world_destroy(world);
+}
+
+static void append_one(struct world *world)
+{
+    fake_append(world->channel);
+    fake_run();
+}
+
+static void lose_one(struct world *world)
+{
+    fake_append_as(world->channel, 0, false);
+    fake_append(world->channel);
+    fake_hear(world->channel);
+}
+
+static void break_topic(struct world *world)
+{
+    fake_deafen(world->channel);
+}
+
+static void leave_first(struct world *world)
+{
+    ear_leave(&world->ear);
+}
+
+/* What happens between the call and the turn in which it starts. */
+static void test_start_at_the_tip_meets_news(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*strike)(struct world *world);
+        uint64_t tip; /* what is appended next is the first that it must have */
+    } rows[] = {
+        { "an entry", append_one, 11 },
+        { "a gap, so a read", lose_one, 12 },
+        { "the topic breaks", break_topic, 10 },
+        { "the only other one leaves", leave_first, 10 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct hub_listener_ops ops = ear_ops;
+        struct world *world = world_listening();
+        struct ear late = { .hub = world->hub, .room = INT32_MAX };
+
+        print_message("  %s\n", rows[i].name);
+        ops.starts_at_tip = true;
+        hub_listen(world->hub, &player, &late.listener, &ops);
+        rows[i].strike(world);
+        fake_run();
+        fake_pass(1);
+        fake_run();
+        assert_int_equal(late.starts, 1);
+        late.count = 0; /* what came meanwhile may have come to it, or not */
+        fake_append(world->channel);
+        fake_run();
+        ear_check(&late, rows[i].tip + 1, rows[i].tip + 1);
+        ear_leave(&late);
+        world_destroy(world);
+    }
+}
+
+/* Nobody is called who left before it started. */
+static void test_newcomer_leaves_at_once(void **state)
+{
+    struct hub_listener_ops ops = ear_ops;
+    struct world *world = world_listening();
+    struct ear late = { .hub = world->hub, .room = INT32_MAX };
+
+    (void)state;
+    ops.starts_at_tip = true;
+    hub_listen(world->hub, &player, &late.listener, &ops);
+    ear_leave(&late);
+    fake_pass(1);
+    assert_int_equal(late.starts, 0);
+    hub_listen(world->hub, &player, &late.listener, &ops);
+    ear_leave(&world->ear);
+    ear_leave(&late); /* the channel goes with it, and so does what was due */
+    fake_run();
+    fake_pass(1);
+    assert_int_equal(late.starts, 0);
     world_destroy(world);
 }
 
@@ -1456,6 +1563,9 @@ int main(void)
         cmocka_unit_test(test_start_hears_before_it_knows),
         cmocka_unit_test(test_second_listener_starts_at_the_settled_mark),
         cmocka_unit_test(test_listener_that_starts_at_the_tip),
+        cmocka_unit_test(test_first_listener_starts_at_the_tip),
+        cmocka_unit_test(test_start_at_the_tip_meets_news),
+        cmocka_unit_test(test_newcomer_leaves_at_once),
         cmocka_unit_test(test_listener_that_starts_after_its_own_mark),
         cmocka_unit_test(test_gap_is_read),
         cmocka_unit_test(test_copies_of_what_was_read_are_nothing),
