@@ -15,6 +15,8 @@ struct call_asked; /* a question of another node's */
 
 struct calls *calls_create(uv_loop_t *loop, struct store *store, struct inbox *inbox,
                            const char *node_id);
+
+/* What is still open is dropped without a word; to others we are dead. The inbox goes right after. */
 void calls_destroy(struct calls **calls);
 
 /* OK: `answer` is what it said. NOT_FOUND: the node is dead. UNAVAILABLE, UNCERTAIN: Redis could not be

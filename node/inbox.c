@@ -22,7 +22,7 @@ enum {
     RECONNECT_MAX_MS = 8000, /* attempts to hear again: 2 s apart at first, then more */
     CANARY_TTL_MS = 5000,
     MESSAGE_TTL_MS = 60 * 1000,
-    MESSAGE_MAX = 64 * 1024,
+    TOPIC_MAX = 64,
     HANDLERS_MAX = 16,
 };
 
@@ -207,22 +207,43 @@ static void on_message_appended(enum result result, const struct channel_appende
         log_peer(LOG_WARN, NULL, "inbox.unsent", "result=%s", result_name(result));
 }
 
-void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text)
+static void append(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text,
+                   struct channel_message *message, channel_appended_fn *done, void *ctx,
+                   struct store_op **slot)
 {
     struct channel_id id = channel_of(node_id);
-    struct channel_message message = { .ttl_ms = MESSAGE_TTL_MS };
     struct buf buf;
 
-    buf_init(&buf, MESSAGE_MAX);
-    buf_printf(&buf, "%s ", topic);
+    assert(text.len <= INBOX_TEXT_MAX && strlen(topic) < TOPIC_MAX);
+    buf_init(&buf, TOPIC_MAX + text.len);
+    buf_reserve(&buf, TOPIC_MAX + text.len);
+    buf_add_text(&buf, topic);
+    buf_add_byte(&buf, ' ');
     buf_add_slice(&buf, text);
-    assert(!buf.has_overflowed);
-    message.payload = buf_slice(&buf);
+    message->ttl_ms = MESSAGE_TTL_MS;
+    message->payload = buf_slice(&buf);
+    channel_append(inbox->store, &id, message, done, ctx, slot);
+    buf_fini(&buf);
+}
+
+void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text)
+{
+    struct channel_message message = { .is_live_only = false };
+
     if (key_id_is_valid(node_id)) /* it may have come from Redis */
-        channel_append(inbox->store, &id, &message, on_message_appended, NULL, NULL);
+        append(inbox, node_id, topic, text, &message, on_message_appended, NULL, NULL);
     else
         log_peer(LOG_WARN, NULL, "inbox.nobody", "node=%s", log_quote(node_id.data, node_id.len));
-    buf_fini(&buf);
+}
+
+void inbox_send_live(struct inbox *inbox, struct slice node_id, const char *topic,
+                     struct slice text, channel_appended_fn *done, void *ctx,
+                     struct store_op **slot)
+{
+    struct channel_message message = { .is_live_only = true };
+
+    assert(key_id_is_valid(node_id));
+    append(inbox, node_id, topic, text, &message, done, ctx, slot);
 }
 
 /* ---- birth and death ----------------------------------------------------------------------------- */

@@ -25,8 +25,15 @@ void inbox_destroy(struct inbox **inbox);
 /* Who hears messages of this topic (a constant word). Once per topic, before messages may come. */
 void inbox_handle(struct inbox *inbox, const char *topic, inbox_fn *on_message, void *ctx);
 
-/* At least once, in order. A copy to oneself goes the same way. */
+/* At least once, in order. A copy to oneself goes the same way. `text` has at most INBOX_TEXT_MAX bytes. */
 void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text);
+enum { INBOX_TEXT_MAX = 8 * 1024 * 1024 + 1024 };
+
+/* The same for whoever wants to know how it went: when nobody listens, and nobody did a moment ago, nothing is
+ * stored (number 0), for the node is dead. `node_id` must be valid (key_id_is_valid). */
+void inbox_send_live(struct inbox *inbox, struct slice node_id, const char *topic,
+                     struct slice text, channel_appended_fn *done, void *ctx,
+                     struct store_op **slot);
 
 bool inbox_is_healthy(const struct inbox *inbox);
 

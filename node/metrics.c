@@ -112,6 +112,11 @@ static const char *bound_labels(size_t index)
     return label("limit", bounds[index]);
 }
 
+static const char *result_labels(size_t index)
+{
+    return label("result", result_name((enum result)index));
+}
+
 static const char *answer_labels(size_t index)
 {
     static const char *const answers[AUTH_UNKNOWN + 1] = {
@@ -199,6 +204,14 @@ static const struct family hub_families[] = {
     { "signalbox_hub_gaps_total", "times a listener missed messages", MANY(hub_stats, gaps, kind_labels) },
 };
 
+static const struct family call_families[] = {
+    { "signalbox_calls_total", "questions to other nodes", ONE(call_stats, started) },
+    { "signalbox_calls_answered_total", "how they ended, unless they were taken back", MANY(call_stats, answered, result_labels) },
+    { "signalbox_calls_pending", "questions without an answer", ONE(call_stats, pending) },
+    { "signalbox_calls_asked_total", "questions of other nodes", ONE(call_stats, asked) },
+    { "signalbox_calls_held", "of them not yet answered", ONE(call_stats, held) },
+};
+
 static const struct family auth_families[] = {
     { "signalbox_auth_answers_total", "authentications, by kind of credential and answer", MANY(auth_stats, answers, answer_labels) },
     { "signalbox_auth_cache_hits_total", "answers from the cache", ONE(auth_stats, cache_hits) },
@@ -243,6 +256,7 @@ void metrics_print(const struct node *node, struct buf *out)
     families_print(store_families, COUNT(store_families), store_stats(node->store), out);
     families_print(channel_families, COUNT(channel_families), channel_stats(node->store), out);
     families_print(hub_families, COUNT(hub_families), hub_stats(node->hub), out);
+    families_print(call_families, COUNT(call_families), calls_stats(node->calls), out);
     families_print(auth_families, COUNT(auth_families), auth_stats(node->auth), out);
     families_print(hook_families, COUNT(hook_families), hooks_stats(node->hooks), out);
     metrics_print_operations(store_stats(node->store), out);

@@ -90,6 +90,7 @@ static bool create_core(struct server *server, struct why *why)
     node->hooks = hooks_create(&server->loop, server->setup.config);
     node->inbox =
         inbox_create(&server->loop, node->store, node->hub, node->id, on_inbox_health, server);
+    node->calls = calls_create(&server->loop, node->store, node->inbox, node->id);
     return true;
 }
 
@@ -192,6 +193,7 @@ void server_close_protocols(struct server *server)
 
         server->setup.dialects[last]->close(server->opened[last]);
     }
+    calls_destroy(&server->node.calls);
     inbox_destroy(&server->node.inbox);
     if (server->node.hub != NULL)
         hub_flush(server->node.hub);

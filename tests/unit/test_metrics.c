@@ -19,6 +19,7 @@ static struct channel_stats channels;
 static struct hub_stats hub_numbers;
 static struct auth_stats auth_numbers;
 static struct hook_stats hook_numbers;
+static struct call_stats call_numbers;
 static struct store_verb_stats verbs[] = {
     { .name = "channel_append",
       .results = { 7, 0, 0, 0, 0, 2, 1 },
@@ -93,6 +94,12 @@ const struct hook_stats *hooks_stats(const struct hooks *hooks)
 {
     (void)hooks;
     return &hook_numbers;
+}
+
+const struct call_stats *calls_stats(const struct calls *calls)
+{
+    (void)calls;
+    return &call_numbers;
 }
 
 bool auth_is_ready(const struct auth *auth)
