@@ -29,11 +29,8 @@ struct sio_emit {
 /* Nothing wrong with it? Names (reserved ones), sizes, counts; `why` says what. */
 bool sio_emit_check(const struct sio *sio, const struct sio_emit *emit, struct why *why) MUST_CHECK;
 
-struct sio_emitted {
-    uint32_t nodes; /* that have members of the channel: 0 = nobody listens now */
-    bool is_duplicate;
-};
-typedef void sio_emitted_fn(enum result result, const struct sio_emitted *emitted, void *ctx);
+/* How it went: `listeners` are nodes, those that have members of the channel: 0 = nobody listens now. */
+typedef channel_appended_fn sio_emitted_fn;
 void sio_emit(struct sio *sio, const struct sio_emit *emit, sio_emitted_fn *done, void *ctx,
               struct store_op **slot);
 
