@@ -4,6 +4,7 @@
 
 #include <uv.h>
 
+#include "base/pack.h"
 #include "config.h"
 #include "store/store.h"
 
@@ -14,6 +15,8 @@
  * at most every few seconds.
  */
 struct jwts;
+
+enum { JWT_TOKEN_MAX = 8192 }; /* bytes of a token; longer ones are malformed */
 
 struct jwts *jwts_create(uv_loop_t *loop, struct store *store, const struct config *config);
 void jwts_destroy(struct jwts **jwts);
@@ -35,6 +38,14 @@ struct jwt {
 struct jwt *jwt_ref(struct jwt *jwt);
 void jwt_unref(struct jwt **jwt);
 
+/* The same subject of the same issuer? */
+bool jwt_is_same_holder(const struct jwt *a, const struct jwt *b);
+
+/* From one node to another. NULL is packed, too: unpacking it gives NULL, as does what makes no sense, which
+ * breaks `unpack`. */
+void jwt_pack(const struct jwt *jwt, struct buf *out);
+struct jwt *jwt_unpack(struct unpack *unpack);
+
 enum jwt_answer {
     JWT_PENDING, /* keys are being fetched: done follows */
     JWT_OK,
@@ -42,6 +53,7 @@ enum jwt_answer {
     JWT_REFUSED,   /* signature, algorithm, issuer, audience or time ("nbf") are wrong */
     JWT_EXPIRED,
     JWT_UNKNOWN, /* the keys could not be fetched: try again later; never an accept */
+    JWT_ANSWERS
 };
 const char *
 jwt_answer_text(enum jwt_answer answer); /* "Token expired": for clients, without secrets */
@@ -55,6 +67,12 @@ struct jwt_check;
 enum jwt_answer jwt_check(struct jwts *jwts, struct slice token, struct jwt **jwt_out,
                           jwt_done_fn *done, void *ctx, struct jwt_check **slot) MUST_CHECK;
 void jwt_cancel(struct jwt_check **slot);
+
+struct jwt_stats {
+    uint64_t answers[JWT_ANSWERS];
+    uint64_t fetches[2]; /* of JWKS documents: failed, good */
+};
+const struct jwt_stats *jwts_stats(const struct jwts *jwts);
 
 /*
  * What its claims allow in a room: the claim that --jwt-rooms-claim names is an object of patterns, each with an

@@ -138,6 +138,16 @@ static const char *hook_answer_labels(size_t index)
     return index == 0 ? label("status", "none") : status_labels(index);
 }
 
+static const char *jwt_labels(size_t index)
+{
+    static const char *const answers[JWT_ANSWERS] = {
+        [JWT_OK] = "ok",           [JWT_MALFORMED] = "malformed", [JWT_REFUSED] = "refused",
+        [JWT_EXPIRED] = "expired", [JWT_UNKNOWN] = "unknown",
+    };
+
+    return answers[index] != NULL ? label("answer", answers[index]) : NULL;
+}
+
 /* ---- families --------------------------------------------------------------------------------- */
 
 #define ONE(type, member) offsetof(struct type, member), 1, NULL
@@ -229,6 +239,11 @@ static const struct family hook_families[] = {
     { "signalbox_hook_calls_running", "calls under way", ONE(hook_stats, running) },
     { "signalbox_hook_calls_waiting", "calls that wait in line", ONE(hook_stats, waiting) },
 };
+
+static const struct family jwt_families[] = {
+    { "signalbox_jwt_answers_total", "JSON Web Tokens checked, by answer", MANY(jwt_stats, answers, jwt_labels) },
+    { "signalbox_jwks_fetches_total", "fetches of JWKS documents", MANY(jwt_stats, fetches, reload_labels) },
+};
 /* clang-format on */
 
 static void families_print(const struct family *families, size_t count, const void *base,
@@ -258,6 +273,7 @@ void metrics_print(const struct node *node, struct buf *out)
     families_print(hub_families, COUNT(hub_families), hub_stats(node->hub), out);
     families_print(call_families, COUNT(call_families), calls_stats(node->calls), out);
     families_print(auth_families, COUNT(auth_families), auth_stats(node->auth), out);
+    families_print(jwt_families, COUNT(jwt_families), jwts_stats(node->jwts), out);
     families_print(hook_families, COUNT(hook_families), hooks_stats(node->hooks), out);
     metrics_print_operations(store_stats(node->store), out);
 }

@@ -87,6 +87,7 @@ static bool create_core(struct server *server, struct why *why)
     node->auth = auth_create(&server->loop, node->store, server->setup.config, why);
     if (node->auth == NULL)
         return false;
+    node->jwts = jwts_create(&server->loop, node->store, server->setup.config);
     node->hooks = hooks_create(&server->loop, server->setup.config);
     node->inbox =
         inbox_create(&server->loop, node->store, node->hub, node->id, on_inbox_health, server);
@@ -207,6 +208,7 @@ static void close_handle(void *handle)
 void server_close_core(struct server *server)
 {
     hub_destroy(&server->node.hub);
+    jwts_destroy(&server->node.jwts);
     auth_destroy(&server->node.auth);
     hooks_destroy(&server->node.hooks);
     store_close(&server->node.store);

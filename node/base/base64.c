@@ -87,3 +87,22 @@ bool base64_decode(struct buf *out, struct slice text)
     out->len += len - padding;
     return true;
 }
+
+bool base64url_decode(struct buf *out, struct slice text)
+{
+    struct buf standard;
+    bool is_good = true;
+
+    buf_init(&standard, (text.len + 3) / 4 * 4);
+    for (size_t i = 0; i < text.len && is_good; i++) {
+        char c = text.data[i];
+
+        is_good = c != '+' && c != '/' && c != '=';
+        buf_add_byte(&standard, (char)(c == '-' ? '+' : c == '_' ? '/' : c));
+    }
+    while (standard.len % 4 != 0)
+        buf_add_byte(&standard, '=');
+    is_good = is_good && base64_decode(out, buf_slice(&standard));
+    buf_fini(&standard);
+    return is_good;
+}

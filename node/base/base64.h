@@ -11,4 +11,7 @@ bool base64_encode(struct buf *out, struct slice bytes);
 /* Strict: no blanks, no missing padding, no bits that mean nothing. False leaves `out` as it was. */
 bool base64_decode(struct buf *out, struct slice text);
 
+/* The alphabet for URLs, without padding (section 5), as strict. */
+bool base64url_decode(struct buf *out, struct slice text);
+
 #endif

@@ -72,6 +72,35 @@ static void test_wrong(void **state)
     }
 }
 
+static void test_for_urls(void **state)
+{
+    static const struct {
+        const char *name, *text, *bytes; /* NULL: wrong */
+    } rows[] = {
+        { "nothing", "", "" },
+        { "one byte", "Zg", "f" },
+        { "two bytes", "Zm8", "fo" },
+        { "three bytes", "Zm9v", "foo" },
+        { "its own alphabet", "-_-_", "\xfb\xff\xbf" },
+        { "the standard alphabet", "ab+/", NULL },
+        { "padding", "Zg==", NULL },
+        { "one digit", "Zm9vA", NULL },
+        { "bits of no byte", "Zh", NULL },
+        { "a blank", "Zm 9", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct buf bytes;
+
+        buf_init(&bytes, 64);
+        if (base64url_decode(&bytes, slice_of(rows[i].text)) != (rows[i].bytes != NULL) ||
+            !slice_is(buf_slice(&bytes), rows[i].bytes != NULL ? rows[i].bytes : ""))
+            fail_msg("%s", rows[i].name);
+        buf_fini(&bytes);
+    }
+}
+
 static void test_ceiling(void **state)
 {
     struct buf small;
@@ -92,6 +121,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pairs),
         cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_for_urls),
         cmocka_unit_test(test_ceiling),
     };
 

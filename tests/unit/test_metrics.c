@@ -19,6 +19,7 @@ static struct channel_stats channels;
 static struct hub_stats hub_numbers;
 static struct auth_stats auth_numbers;
 static struct hook_stats hook_numbers;
+static struct jwt_stats jwt_numbers;
 static struct call_stats call_numbers;
 static struct store_verb_stats verbs[] = {
     { .name = "channel_append",
@@ -100,6 +101,12 @@ const struct call_stats *calls_stats(const struct calls *calls)
 {
     (void)calls;
     return &call_numbers;
+}
+
+const struct jwt_stats *jwts_stats(const struct jwts *jwts)
+{
+    (void)jwts;
+    return &jwt_numbers;
 }
 
 bool auth_is_ready(const struct auth *auth)
@@ -241,6 +248,8 @@ static const char *value_of(const struct page *page, const char *series)
 static const struct {
     const char *series, *want;
 } samples[] = {
+    { "signalbox_jwt_answers_total{answer=\"expired\"}", "20" },
+    { "signalbox_jwks_fetches_total{result=\"failed\"}", "21" },
     { "signalbox_build_info{version=\"" SIGNALBOX_VERSION "\",node=\"0123456789\"}", "1" },
     { "signalbox_redis_up", "1" },
     { "signalbox_inbox_healthy", "0" },
@@ -296,6 +305,8 @@ static void counters_stand_under_their_labels(void **state)
     auth_numbers.answers[CREDENTIAL_PLAYER][AUTH_REFUSED] = 12;
     hook_numbers.answers[0] = 18;
     hook_numbers.answers[5] = 19;
+    jwt_numbers.answers[JWT_EXPIRED] = 20;
+    jwt_numbers.fetches[false] = 21;
     page_read(&page, &node);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         if (strcmp(value_of(&page, samples[i].series), samples[i].want) != 0)
