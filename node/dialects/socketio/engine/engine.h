@@ -53,8 +53,7 @@ bool engine_query(const struct engine_handshake *handshake, const char *name, st
 struct slice engine_cookie(const struct engine_handshake *handshake, const char *name);
 
 struct engine_ops {
-    const char
-        *name; /* a word no other engine of the process has: for the log, and between nodes */
+    const char *name; /* a word: what tells the engines of a process apart */
     /* The client is here (before the open packet is written). Returns what the other calls are given. */
     void *(*on_open)(struct engine_conn *conn, void *ctx);
     /* A message: what follows the '4'. Borrowed, NUL-terminated; valid UTF-8. */

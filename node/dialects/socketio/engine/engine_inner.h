@@ -22,7 +22,7 @@
  *     engine_send.c       packets to the client; what waits
  *     engine_poll.c       GET and POST of polling clients
  *     engine_carrier.c    WebSockets
- *     engine_probe.c      the owner's side of an upgrade
+ *     engine_probe.c      the owner's side of an upgrade; a home on this node
  *     engine_beat.c       heartbeat
  *     engine_image.c      a connection on its way to another node
  *     engine_remote.c     polls whose connection is another node's, and those of others for ours
@@ -51,7 +51,9 @@ struct engine {
     struct engine_remote *remote;
     struct engine_moves *moves;
     struct engine_stats stats;
-    bool is_draining, is_destroyed;
+    uint32_t drain_credit; /* connections that may be ended now, times the ticks of a second */
+    size_t path_len;       /* of what it serves */
+    bool has_files;
 };
 
 /* ---- engine.c ----------------------------------------------------------------------------------- */
@@ -72,6 +74,8 @@ enum engine_verdict engine_find(struct engine *engine, struct slice sid,
                                 enum engine_version version, struct engine_conn **conn_out);
 
 bool engine_is_sid(struct slice sid); /* 20 characters of base64url */
+void engine_new_sid(const struct engine *engine, char out[ENGINE_ID_LEN + 1]);
+bool engine_has(const struct engine *engine, struct slice sid);
 
 /* We have it, or we are the node that it names: then nobody else need be asked. */
 bool engine_is_ours(const struct engine *engine, struct slice sid);
@@ -84,13 +88,15 @@ void engine_let_go(struct engine_conn *conn);
 
 /* ---- engine_handshake.c -------------------------------------------------------------------------- */
 
-/* One block, texts included; data may be NULL. Freed by free(). */
+struct handshake_texts {
+    struct slice query, origin, cookie, authorization, user_agent;
+};
+
+/* One block, texts included: freed by free(). `fixed` gives what is no text. */
 struct engine_handshake *engine_handshake_create(const struct engine_handshake *fixed,
-                                                 struct slice query, struct slice origin,
-                                                 struct slice cookie, struct slice authorization,
-                                                 struct slice user_agent);
+                                                 const struct handshake_texts *texts);
 struct engine_handshake *engine_handshake_of(const struct engine *engine,
-                                             struct http_request *request,
+                                             const struct http_request *request,
                                              enum engine_version version);
 
 /* ---- polls: GETs and POSTs, whatever node they came to -------------------------------------------- */
@@ -152,22 +158,26 @@ void engine_poll_arrives(struct engine *engine, const struct poll_request *reque
 /* Its client went away before the answer. The caller frees it; no answer comes. */
 void engine_poll_gone(struct poll *poll);
 
+/* It is answered by somebody else after all: no connection has it any more. */
+void engine_poll_forget(struct poll *poll);
+
 void engine_poll_refuse(struct poll *poll, enum engine_verdict verdict);
 
-/* For the three above: of a connection. */
+/* What engine_poll() does with a connection that was found. */
 void engine_conn_get(struct engine_conn *conn, struct poll *poll);
 void engine_conn_post(struct engine_conn *conn, struct poll *poll, struct slice body,
                       bool is_octets);
-void engine_conn_poll_gone(struct engine_conn *conn, struct poll *poll);
 
-/* A held GET is answered with what waits, if anything does. */
-void engine_conn_flush_poll(struct engine_conn *conn);
-
-/* The handshake's own answer: the open packet, and on protocol 3 what waits. */
+/* The handshake's own answer: the open packet, and on protocol 3 what waits. It polls from then on. */
 void engine_conn_welcome(struct engine_conn *conn, struct poll *poll);
 
-/* The last words of a connection that has an end: what waits (at most an answer full), then that. */
-void engine_conn_farewell(struct engine_conn *conn, struct poll *poll);
+/* The GET that is held returns: with what waits; with nothing of interest, if there is one; with the last word. */
+void engine_conn_answer_held(struct engine_conn *conn);
+void engine_conn_let_return(struct engine_conn *conn);
+void engine_conn_farewell(struct engine_conn *conn, struct poll *get);
+
+/* It polls no more: a GET that is held is told so, a POST that is still arriving will find out. */
+void engine_conn_dismiss(struct engine_conn *conn);
 
 /* ---- engine_remote.c: the same for connections of other nodes -------------------------------------- */
 
@@ -196,7 +206,7 @@ enum engine_state {
 /* There are many of these, most of them idle: what is rarely there is a pointer. */
 struct engine_conn {
     struct engine *engine;
-    void *upper;                        /* NULL: on_close was called, or nobody is there any more */
+    void *upper;
     struct engine_handshake *handshake; /* NULL: MOVED */
     uint64_t number;
     UT_hash_handle hh; /* engine->conns */
@@ -208,50 +218,61 @@ struct engine_conn {
     struct poll *get, *post; /* held; still arriving */
     struct engine_probe *probe;
     struct conn_place place;
-    uint8_t state; /* enum engine_state; written by engine_conn_enter() alone */
-    uint8_t end;   /* enum engine_end; ENGINE_ENDS: none yet */
+    uint8_t state;  /* enum engine_state; written by engine_conn_enter() alone */
+    uint8_t end;    /* enum engine_end; ENGINE_ENDS: none yet */
+    bool has_upper; /* and it has not been told of an end */
     bool has_b64, is_jsonp;
     bool is_pinged, is_spared; /* a pong is due; it was given more time */
     bool owes_drain;           /* on_drain has been promised */
     char sid[ENGINE_ID_LEN + 1];
 };
 
-/* Takes the handshake over. NULL with a new sid: `carrier` or a poll's welcome opens it. */
+/* Takes the handshake over. `sid` is NULL for a new one. */
 struct engine_conn *engine_conn_create(struct engine *engine, struct engine_handshake *handshake,
-                                       struct slice sid);
+                                       const char *sid);
 void engine_conn_free(struct engine_conn **conn); /* OVER, and in no list */
 
-/* The upper layer's on_open; what it sends waits until the state is left. */
+/* The upper layer's on_open; what that sends waits until the state is left. */
 void engine_conn_open(struct engine_conn *conn);
 void engine_conn_enter(struct engine_conn *conn, enum engine_state to);
-bool engine_conn_is_live(
-    const struct engine_conn *conn); /* the upper layer has it, and no end is near */
+bool engine_conn_is_live(const struct engine_conn *conn);            /* packets come in */
+enum eio_type engine_conn_last_word(const struct engine_conn *conn); /* once it has an end */
 
-/* A packet has come, by whatever transport. False: nothing more of this client's is read. */
-bool engine_conn_receive(struct engine_conn *conn, const struct eio_packet *packet);
+/* The open packet's JSON. */
+enum { ENGINE_OPEN_MAX = 256 };
+void engine_conn_describe(const struct engine_conn *conn, struct buf *out);
 
-/* A packet of our own, which waits where it must; never refused. */
+/* ---- engine_receive.c: a packet has come --------------------------------------------------------------- */
+
+void engine_conn_receive(struct engine_conn *conn, const struct eio_packet *packet);
+
+/* ---- engine_send.c --------------------------------------------------------------------------------------- */
+
+/* A packet of our own, which is never refused. */
 void engine_conn_send_control(struct engine_conn *conn, enum eio_type type, struct slice data);
 
-/* The WebSocket has room: what waits goes on. Calls on_drain when all is out. */
+/* The WebSocket has room: what waits goes on. */
 void engine_conn_flush_socket(struct engine_conn *conn);
 
 /* on_drain, when it was promised and nothing waits any more. */
 void engine_conn_drained(struct engine_conn *conn);
-bool engine_conn_has_waiting(const struct engine_conn *conn);
 
-/* The open packet's JSON, to the buffer's end. */
-void engine_conn_describe(const struct engine_conn *conn, struct buf *out);
+void engine_conn_put_waiting(struct engine_conn *conn, struct frame *frame, enum ws_kind kind);
+
+/* Takes the first out: its reference is the caller's. False: nothing waits. */
+bool engine_conn_take_waiting(struct engine_conn *conn, struct ws_item *item_out);
 
 /* ---- engine_beat.c ----------------------------------------------------------------------------------- */
 
 void engine_beat_start(struct engine_conn *conn);
 
-/* A packet of the client's. False: it is the wrong side's heartbeat. */
-bool engine_beat_heard(struct engine_conn *conn, const struct eio_packet *packet);
-void engine_beat_switched(
-    struct engine_conn *conn); /* another transport: a pong may be on its way */
-bool engine_beat_is_over(const struct engine_conn *conn); /* its time is up, told or not */
+/* A ping or a pong of the client's. False: it is for us to say that. */
+bool engine_beat_answer(struct engine_conn *conn, const struct eio_packet *packet);
+void engine_beat_spare(struct engine_conn *conn);    /* some packet has come */
+void engine_beat_switched(struct engine_conn *conn); /* it goes on by another transport */
+
+/* Its time is up, whether it was ended already or not. */
+bool engine_beat_is_over(const struct engine_conn *conn);
 void engine_beat_pack(const struct engine_conn *conn, struct buf *image);
 void engine_beat_unpack(struct engine_conn *conn, struct unpack *image);
 
@@ -357,7 +378,7 @@ void carrier_refuse(struct carrier *carrier);
 /* Its connection has ended. */
 void carrier_end(struct carrier *carrier);
 
-enum engine_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind);
+enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind);
 size_t carrier_pending_bytes(const struct carrier *carrier);
 void carrier_init_ops(struct engine *engine);
 
@@ -386,11 +407,13 @@ void engine_move_cancel(struct move **slot);
 void engine_handle(struct http_request *request, void *engine);
 void engine_arrives(struct http_request *request, void *engine);
 
-struct engine_files *engine_files_open(const char *folder); /* NULL: no folder */
-void engine_files_close(struct engine_files **files);
+/* Reads the bundle anew; `folder` NULL: there is none. */
+void engine_files_load(struct engine_files **files, const char *folder);
+void engine_files_unload(struct engine_files **files);
 
-/* False: the name is none of the bundle's. `headers` go into the answer. */
-bool engine_files_serve(const struct engine_files *files, struct http_request *request,
+/* Is the name one of the bundle's? Then it is served, or not found. `headers` go into the answer. */
+bool engine_files_know(struct slice name);
+void engine_files_serve(const struct engine_files *files, struct http_request *request,
                         struct slice name, const char *headers);
 
 #endif

@@ -11,7 +11,7 @@ struct packet *packet_create(struct frame *text, struct frame *const *attachment
 {
     struct packet *packet = xcalloc(1, sizeof *packet + count * sizeof(struct frame *));
 
-    assert(text->len > 0 && text->data[0] == '4');
+    assert(text != NULL ? text->len > 0 && text->data[0] == '4' : count > 0);
     packet->refs = 1;
     packet->text = text;
     packet->attachment_count = (uint32_t)count;
@@ -46,7 +46,7 @@ void packet_unref(struct packet **packet)
 
 size_t packet_bytes(const struct packet *packet)
 {
-    size_t bytes = packet->text->len;
+    size_t bytes = packet->text != NULL ? packet->text->len : 0;
 
     for (size_t i = 0; i < packet->attachment_count; i++)
         bytes += packet->attachments[i]->len;

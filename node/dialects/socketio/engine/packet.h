@@ -12,7 +12,7 @@
 struct packet {
     uint32_t refs;
     uint32_t attachment_count;
-    struct frame *text; /* begins with Engine.IO's '4' */
+    struct frame *text; /* begins with Engine.IO's '4'; NULL: nothing but attachments */
     struct frame *attachments[];
 };
 

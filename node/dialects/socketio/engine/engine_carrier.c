@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A WebSocket, from its handshake to its end. One that opens a connection carries it from the start. One that
+ * comes to take over asks first (2probe), and then takes it from its home, which is here or on another node:
+ *
+ *     opening ──> probing ──5──> committing ──> attached ──> closed
+ *        └──direct─────────────────────────────────^
+ */
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "engine_inner.h"
+
+#define TO(state) (1u << (state))
+
+static void on_late(struct deadline *deadline);
+
+static void carrier_enter(struct carrier *carrier, enum carrier_state to)
+{
+    static const struct {
+        const char *name;
+        unsigned next;
+        bool is_limited; /* --socketio-upgrade-timeout runs from the first of these to the last */
+    } rules[CARRIER_STATES] = {
+        [CARRIER_OPENING] = { "opening",
+                              TO(CARRIER_PROBING) | TO(CARRIER_ATTACHED) | TO(CARRIER_CLOSED),
+                              false },
+        [CARRIER_PROBING] = { "probing", TO(CARRIER_COMMITTING) | TO(CARRIER_CLOSED), true },
+        [CARRIER_COMMITTING] = { "committing", TO(CARRIER_ATTACHED) | TO(CARRIER_CLOSED), true },
+        [CARRIER_ATTACHED] = { "attached", TO(CARRIER_CLOSED), false },
+        [CARRIER_CLOSED] = { "closed", 0, false },
+    };
+
+    assert(rules[carrier->state].next & TO(to));
+    log_debug(NULL, "engine.carrier", "from=%s to=%s", rules[carrier->state].name, rules[to].name);
+    carrier->state = (uint8_t)to;
+    if (!rules[to].is_limited)
+        deadline_clear(&carrier->patience);
+    else if (!deadline_is_set(&carrier->patience))
+        deadline_set(carrier->engine->deadlines, &carrier->patience,
+                     carrier->engine->settings.upgrade_timeout_ms, on_late);
+}
+
+static void carrier_close(struct carrier *carrier)
+{
+    carrier_enter(carrier, CARRIER_CLOSED);
+    ws_close(carrier->ws, CLOSE_ENGINE_CLOSED);
+}
+
+static void leave_home(struct carrier *carrier)
+{
+    struct home *home = carrier->home;
+
+    carrier->home = NULL;
+    if (home != NULL)
+        home->ops->leave(home);
+}
+
+/* The client did something else than to upgrade, or nothing: polling goes on. */
+static void give_up(struct carrier *carrier)
+{
+    leave_home(carrier);
+    carrier_close(carrier);
+}
+
+static void on_late(struct deadline *deadline)
+{
+    give_up(LIST_ENTRY(deadline, struct carrier, patience));
+}
+
+/* ---- before it is attached ---------------------------------------------------------------------------------- */
+
+static void commit(struct carrier *carrier)
+{
+    carrier_enter(carrier, CARRIER_COMMITTING);
+    carrier->home->ops->commit(carrier->home);
+    if (carrier->state == CARRIER_COMMITTING)
+        ws_pause(carrier->ws); /* what comes now is for the connection */
+}
+
+static void on_probing_message(struct carrier *carrier, struct slice message)
+{
+    if (slice_is(message, "2probe")) {
+        ws_answer(carrier->ws, SLICE_LITERAL("3probe"));
+        carrier->home->ops->probed(carrier->home);
+    } else if (slice_is(message, "5")) {
+        commit(carrier);
+    } else {
+        give_up(carrier);
+    }
+}
+
+void carrier_attach(struct carrier *carrier, struct engine_conn *conn)
+{
+    carrier_enter(carrier, CARRIER_ATTACHED);
+    carrier->conn = conn;
+    conn->carrier = carrier;
+    carrier->engine->stats.upgrades++;
+    engine_conn_enter(conn, CONN_SOCKET);
+    ws_continue(carrier->ws);
+    engine_conn_flush_socket(conn);
+}
+
+void carrier_refuse(struct carrier *carrier)
+{
+    carrier->home = NULL;
+    if (carrier->state != CARRIER_OPENING) /* or it is closed once it is open */
+        carrier_close(carrier);
+}
+
+/* ---- attached ------------------------------------------------------------------------------------------------ */
+
+static void on_attached_message(struct carrier *carrier, struct slice message, enum ws_kind kind)
+{
+    struct engine_conn *conn = carrier->conn;
+    struct eio_packet packet;
+    struct buf room;
+
+    buf_init(&room, message.len + 1);
+    if (eio_message_read((enum engine_version)carrier->version, message, kind, &room, &packet))
+        engine_conn_receive(conn, &packet);
+    else
+        engine_close(conn, ENGINE_PARSE_ERROR);
+    buf_fini(&room);
+}
+
+enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind)
+{
+    const struct eio_style style = { .version = (enum engine_version)carrier->version,
+                                     .has_b64 = carrier->has_b64 };
+    struct frame *message = frame_ref(frame);
+    enum ws_sent sent;
+
+    if (kind == WS_BINARY) {
+        frame_unref(&message);
+        message = eio_attachment(&style, frame, &kind);
+    }
+    sent = ws_send(carrier->ws, message, kind);
+    frame_unref(&message);
+    return sent;
+}
+
+size_t carrier_pending_bytes(const struct carrier *carrier)
+{
+    return ws_pending_bytes(carrier->ws);
+}
+
+void carrier_end(struct carrier *carrier)
+{
+    carrier->conn = NULL;
+    carrier_close(carrier);
+}
+
+/* ---- the WebSocket --------------------------------------------------------------------------------------------- */
+
+static void open_connection(struct carrier *carrier)
+{
+    struct engine_conn *conn = engine_conn_create(carrier->engine, carrier->handshake, NULL);
+    struct buf text;
+
+    carrier_enter(carrier, CARRIER_ATTACHED);
+    carrier->conn = conn;
+    conn->carrier = carrier;
+    carrier->engine->stats.opened[carrier->version - ENGINE_3][1]++;
+    engine_conn_open(conn);
+    buf_init(&text, ENGINE_OPEN_MAX);
+    buf_add_byte(&text, '0' + EIO_OPEN);
+    engine_conn_describe(conn, &text);
+    ws_answer(carrier->ws, buf_slice(&text));
+    buf_fini(&text);
+    engine_conn_enter(conn, CONN_SOCKET);
+    engine_conn_flush_socket(conn);
+}
+
+static void on_open(struct ws *ws, void *ctx)
+{
+    struct carrier *carrier = ctx;
+
+    carrier->ws = ws;
+    if (carrier->is_direct)
+        open_connection(carrier);
+    else if (carrier->home != NULL)
+        carrier_enter(carrier, CARRIER_PROBING);
+    else
+        carrier_close(carrier);
+}
+
+static void on_message(struct ws *ws, struct slice message, enum ws_kind kind, void *ctx)
+{
+    struct carrier *carrier = ctx;
+
+    (void)ws;
+    if (carrier->state == CARRIER_ATTACHED)
+        on_attached_message(carrier, message, kind);
+    else if (carrier->state == CARRIER_PROBING)
+        on_probing_message(carrier, message);
+}
+
+static void on_drain(struct ws *ws, void *ctx)
+{
+    struct carrier *carrier = ctx;
+
+    (void)ws;
+    if (carrier->state == CARRIER_ATTACHED)
+        engine_conn_flush_socket(carrier->conn);
+}
+
+static enum engine_end end_of(enum close_reason reason)
+{
+    switch (reason) {
+    case CLOSE_PEER_CLOSED:
+    case CLOSE_PEER_GONE:
+        return ENGINE_TRANSPORT_CLOSE;
+    case CLOSE_GOING_AWAY:
+        return ENGINE_SHUTTING_DOWN;
+    case CLOSE_SLOW_READER:
+        return ENGINE_TOO_SLOW;
+    default: /* it broke the rules of WebSockets */
+        return ENGINE_TRANSPORT_ERROR;
+    }
+}
+
+static void on_close(struct ws *ws, enum ws_end how, enum close_reason reason, void *ctx)
+{
+    struct carrier *carrier = ctx;
+
+    (void)ws;
+    (void)how;
+    if (carrier->state == CARRIER_ATTACHED) {
+        carrier->conn->carrier = NULL;
+        engine_close(carrier->conn, end_of(reason));
+    } else if (carrier->is_direct && carrier->state == CARRIER_OPENING) {
+        free(carrier->handshake);
+    } else if (carrier->state != CARRIER_CLOSED) {
+        leave_home(carrier);
+    }
+    deadline_clear(&carrier->patience);
+    free(carrier);
+}
+
+void carrier_init_ops(struct engine *engine)
+{
+    engine->socket_ops = (struct ws_ops){
+        .dialect = engine->ops->name,
+        .ping_every_ms = WS_NEVER,
+        .silence_ms = WS_NEVER,
+        .on_open = on_open,
+        .on_message = on_message,
+        .on_drain = on_drain,
+        .on_close = on_close,
+    };
+}
+
+/* ---- handshakes ------------------------------------------------------------------------------------------------ */
+
+static struct carrier *carrier_create(struct engine *engine, struct http_request *request,
+                                      enum engine_version version)
+{
+    struct carrier *carrier = xcalloc(1, sizeof *carrier);
+
+    carrier->engine = engine;
+    carrier->version = (uint8_t)version;
+    carrier->has_b64 = slice_is(http_query(request, "b64"), "1");
+    deadline_init(&carrier->patience);
+    return carrier;
+}
+
+void carrier_create_probing(struct engine *engine, struct http_request *request,
+                            const char *headers, enum engine_version version, struct home *home)
+{
+    struct carrier *carrier = carrier_create(engine, request, version);
+
+    carrier->home = home;
+    if (home != NULL)
+        home->carrier = carrier;
+    http_upgrade_with(request, &engine->socket_ops, carrier, headers);
+}
+
+void carrier_create_direct(struct engine *engine, struct http_request *request, const char *headers,
+                           struct engine_handshake *handshake)
+{
+    struct carrier *carrier = carrier_create(engine, request, handshake->version);
+
+    carrier->is_direct = true;
+    carrier->handshake = handshake;
+    http_upgrade_with(request, &engine->socket_ops, carrier, headers);
+}
