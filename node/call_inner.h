@@ -64,7 +64,7 @@ struct call_handler {
     void *ctx;
 };
 
-enum { CALL_HANDLERS_MAX = 8 };
+enum { CALL_HANDLERS_MAX = 16 };
 
 struct calls {
     struct store *store;

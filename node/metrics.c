@@ -25,6 +25,7 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_PLAYER_CONNECTIONS] = "player_connections",
     [LIMIT_RATE] = "rate",
     [LIMIT_HANDSHAKE_TIME] = "handshake_time",
+    [LIMIT_POLL_FORWARD] = "poll_forward",
 };
 
 const char *limit_name(enum limit_kind limit)

@@ -24,6 +24,7 @@ enum limit_kind {
     LIMIT_PLAYER_CONNECTIONS,
     LIMIT_RATE,
     LIMIT_HANDSHAKE_TIME,
+    LIMIT_POLL_FORWARD,
     LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */
