@@ -7,7 +7,7 @@
 -- ARGV[2]  keep      see end_begin
 -- ARGV[3]  sessions  a line for each: owner, tab, name
 --
--- Returns  {name, ...}  those that are not this owner's any more, or not there: nothing was written for them
+-- Returns  {owner, ...}  those whose session is another's, or not there: nothing was written for it
 -- Repeat   safe
 -- Cost     O(sessions given)
 
@@ -20,7 +20,7 @@ for owner, name in string.gmatch(ARGV[3], '([^\t\n]*)\t([^\n]*)\n') do
   if record and string.sub(record, 1, #owner + 1) == owner .. '\n' then
     redis.call('ZADD', KEYS[1], due, name)
   else
-    lost[#lost + 1] = name
+    lost[#lost + 1] = owner
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])

@@ -126,7 +126,7 @@ struct renewing {
     void *ctx;
 };
 
-static bool judge_names(const redisReply *reply, enum result *result_out)
+static bool judge_owners(const redisReply *reply, enum result *result_out)
 {
     *result_out = RESULT_OK;
     return reply_is_list(reply, reply_is_string);
@@ -151,7 +151,7 @@ void ends_renew(struct store *store, unsigned shard, const struct end_session *s
                 size_t count, ends_renewed_fn *done, void *ctx, struct store_op **slot)
 {
     static const struct verb verb = { .id = VERB_END_RENEW,
-                                      .judge = judge_names,
+                                      .judge = judge_owners,
                                       .deliver = deliver_renewed };
     struct renewing renewing = { done, ctx };
     struct op_number lease, keep;

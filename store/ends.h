@@ -39,8 +39,8 @@ struct end_session {
 void ends_begin(struct store *store, const struct end_session *session, struct slice delivery,
                 struct slice about, store_done_fn *done, void *ctx, struct store_op **slot);
 
-/* All of one shard. `lost` are the names of those that are another's, or not there: their ends have been claimed,
- * or Redis has lost them. Safe to repeat. (lua/end_renew.lua) */
+/* All of one shard. `lost` are the owners whose session is another's, or not there: its end has been claimed, or
+ * Redis has lost it. Safe to repeat. (lua/end_renew.lua) */
 typedef void ends_renewed_fn(enum result result, const struct slice *lost, size_t count, void *ctx);
 void ends_renew(struct store *store, unsigned shard, const struct end_session *sessions,
                 size_t count, ends_renewed_fn *done, void *ctx, struct store_op **slot);

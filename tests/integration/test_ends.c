@@ -252,7 +252,7 @@ static void a_former_owner_has_no_say(void **state)
 
     begin(rig, "n1.1", "d1", "a");
     begin(rig, "n2.1", "d1", "a");
-    expect_renewal(rig, "n1.1", NAME "|");
+    expect_renewal(rig, "n1.1", "n1.1|");
     assert_int_equal(end(rig, "n1.1", "ping timeout", 0), RESULT_CONFLICT);
     assert_int_equal(forget(rig, "n1.1"), RESULT_CONFLICT);
     assert_int_equal(end(rig, "n2", "ping timeout", 0), RESULT_CONFLICT); /* a part of the word */
@@ -273,7 +273,7 @@ static void an_owner_that_is_dead_has_ended(void **state)
     claim = claim_some(rig, ENDS_MAX);
     assert_string_equal(claim.text, "d1 transport close a|");
     assert_in_range(claim.ended_ms, now_ms - ENDS_LEASE_MS - 2000, now_ms - ENDS_LEASE_MS);
-    expect_renewal(rig, "n1.1", NAME "|"); /* it was only away: it hears of it */
+    expect_renewal(rig, "n1.1", "n1.1|"); /* it was only away: it hears of it */
     assert_int_equal(end(rig, "n1.1", "ping timeout", 0), RESULT_CONFLICT);
     settle(rig, "d1");
     expect_left(rig, "0");
