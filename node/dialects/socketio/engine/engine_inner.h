@@ -26,7 +26,8 @@
  *     engine_beat.c       heartbeat
  *     engine_image.c      a connection on its way to another node
  *     engine_remote.c     polls whose connection is another node's, and those of others for ours
- *     engine_move.c       upgrades likewise
+ *     engine_move.c       upgrades likewise: WebSockets here
+ *     engine_guest.c      and those of other nodes, for connections of ours
  *     engine_files.c      --socketio-client
  *     engine_wire         bytes
  */
