@@ -69,19 +69,18 @@ static struct json step_value(struct cursor *cursor)
 
 /* ---- members and items ------------------------------------------------------------------------ */
 
-/* The longest name that anybody looks for; one with escapes that is longer matches nothing. */
-enum { NAME_MAX_BYTES = 64 };
-
-static bool is_name(struct json name, const char *wanted)
+bool json_text_is(struct json value, const char *text)
 {
-    struct slice inner = { name.raw.data + 1, name.raw.len - 2 };
+    struct slice inner = { value.raw.data + 1, value.raw.len - 2 };
     struct buf decoded;
     bool is_equal;
 
+    if (value.type != JSON_STRING)
+        return false;
     if (memchr(inner.data, '\\', inner.len) == NULL)
-        return slice_is(inner, wanted);
-    buf_init(&decoded, NAME_MAX_BYTES);
-    is_equal = json_text(name, &decoded) && slice_is(buf_slice(&decoded), wanted);
+        return slice_is(inner, text);
+    buf_init(&decoded, strlen(text));
+    is_equal = json_text(value, &decoded) && slice_is(buf_slice(&decoded), text);
     buf_fini(&decoded);
     return is_equal;
 }
@@ -90,7 +89,7 @@ static void keep_member(struct json name, struct json value, struct json_member 
                         size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (is_name(name, members[i].name))
+        if (json_text_is(name, members[i].name))
             members[i].value = value;
     }
 }

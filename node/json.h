@@ -78,6 +78,9 @@ enum json_step json_walk_next(struct json_walk *walk);
  * surrogate, or does not fit. */
 bool json_text(struct json value, struct buf *out);
 
+/* Is it a string that says this? */
+bool json_text_is(struct json value, const char *text);
+
 /* An integer without fraction or exponent, within min..max. */
 bool json_whole(struct json value, int64_t min, int64_t max, int64_t *number_out);
 

@@ -25,7 +25,14 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_PLAYER_CONNECTIONS] = "player_connections",
     [LIMIT_RATE] = "rate",
     [LIMIT_HANDSHAKE_TIME] = "handshake_time",
+    [LIMIT_ROOMS] = "rooms",
+    [LIMIT_ACKS] = "acks",
     [LIMIT_POLL_FORWARD] = "poll_forward",
+    [LIMIT_SOCKETIO_CONNECT_TIME] = "socketio_connect_time",
+    [LIMIT_SOCKETIO_ADMISSION_QUEUE] = "socketio_admission_queue",
+    [LIMIT_SOCKETIO_ATTACHMENTS] = "socketio_attachments",
+    [LIMIT_SOCKETIO_ATTACHMENT_BYTES] = "socketio_attachment_bytes",
+    [LIMIT_SOCKETIO_ATTACHMENT_TIME] = "socketio_attachment_time",
 };
 
 const char *limit_name(enum limit_kind limit)
@@ -43,6 +50,8 @@ const char *limit_name(enum limit_kind limit)
 
 TWO(enqueue_labels, "status=\"queued\"", "status=\"live\"")
 TWO(recipient_labels, "to=\"bot\"", "to=\"mod\"")
+TWO(way_labels, "way=\"received\"", "way=\"sent\"")
+TWO(badness_labels, "kind=\"malformed\"", "kind=\"misplaced\"")
 TWO(reload_labels, "result=\"failed\"", "result=\"good\"")
 
 static char label_room[128];
@@ -84,6 +93,18 @@ static const char *relay_labels(size_t index)
 
     return labels("from", index < COUNT(statuses) ? "mod" : "bot", "status",
                   statuses[index % COUNT(statuses)]);
+}
+
+static const char *refusal_labels(size_t index)
+{
+    static const char *const refusals[SOCKETIO_REFUSALS] = {
+        [SOCKETIO_REFUSED] = "refused",
+        [SOCKETIO_UNKNOWN_NAMESPACE] = "unknown_namespace",
+        [SOCKETIO_TOO_MANY_NAMESPACES] = "too_many_namespaces",
+        [SOCKETIO_UNAVAILABLE] = "unavailable",
+    };
+
+    return label("reason", refusals[index]);
 }
 
 static const char *kind_labels(size_t index)
@@ -181,6 +202,12 @@ static const struct family node_families[] = {
     { "ws_active_connections", "players' connections open", ONE(metrics, push_active) },
     { "ws_messages_published_total", "messages published by servers", ONE(metrics, push_published) },
     { "ws_messages_delivered_total", "messages written to players' connections", ONE(metrics, push_delivered) },
+    { "signalbox_socketio_sockets", "Socket.IO sockets connected", ONE(metrics, socketio_sockets) },
+    { "signalbox_socketio_connects_total", "Socket.IO sockets that were let in", ONE(metrics, socketio_connects) },
+    { "signalbox_socketio_refused_total", "Socket.IO CONNECTs refused", MANY(metrics, socketio_refused, refusal_labels) },
+    { "signalbox_socketio_events_total", "events received from Socket.IO clients", ONE(metrics, socketio_events) },
+    { "signalbox_socketio_acks_total", "Socket.IO acknowledgements", MANY(metrics, socketio_acks, way_labels) },
+    { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
     { "signalbox_redis_restarts_total", "times the private Redis was started again", ONE(metrics, redis_restarts) },
     { "signalbox_config_reloads_total", "reloads of the options", MANY(metrics, config_reloads, reload_labels) },
 };

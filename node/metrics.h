@@ -24,10 +24,28 @@ enum limit_kind {
     LIMIT_PLAYER_CONNECTIONS,
     LIMIT_RATE,
     LIMIT_HANDSHAKE_TIME,
+    LIMIT_ROOMS,
+    LIMIT_ACKS,
     LIMIT_POLL_FORWARD,
+    LIMIT_SOCKETIO_CONNECT_TIME,
+    LIMIT_SOCKETIO_ADMISSION_QUEUE,
+    LIMIT_SOCKETIO_ATTACHMENTS,
+    LIMIT_SOCKETIO_ATTACHMENT_BYTES,
+    LIMIT_SOCKETIO_ATTACHMENT_TIME,
     LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */
+
+/* Why a CONNECT of Socket.IO was refused. */
+enum socketio_refusal {
+    SOCKETIO_REFUSED, /* by an app: who it is, or what it may */
+    SOCKETIO_UNKNOWN_NAMESPACE,
+    SOCKETIO_TOO_MANY_NAMESPACES,
+    SOCKETIO_UNAVAILABLE, /* Redis: the connection ends, so that the client comes again */
+    SOCKETIO_REFUSALS
+};
+enum { SOCKETIO_IN, SOCKETIO_OUT, SOCKETIO_WAYS };
+enum { SOCKETIO_MALFORMED, SOCKETIO_MISPLACED, SOCKETIO_BADNESSES };
 
 struct metrics {
     /* HTTP */
@@ -46,6 +64,10 @@ struct metrics {
     uint64_t relay_delivered[2];                          /* to bot, to mod */
     uint64_t relay_mods, relay_bots;                      /* now */
     uint64_t push_active, push_published, push_delivered; /* the original's three */
+    uint64_t socketio_sockets, socketio_connects;         /* sockets: now */
+    uint64_t socketio_refused[SOCKETIO_REFUSALS];
+    uint64_t socketio_events, socketio_acks[SOCKETIO_WAYS];
+    uint64_t socketio_bad_packets[SOCKETIO_BADNESSES];
     /* the process */
     uint64_t loop_lag_us, loop_lag_max_us;
     uint64_t redis_restarts;    /* the private Redis was started again */

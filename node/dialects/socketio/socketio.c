@@ -2,15 +2,16 @@
 /* The dialect: Socket.IO with its apps, in the order in which they are asked. */
 #include "socketio.h"
 
+#include "diagnostic/diagnostic.h"
 #include "sio.h"
 
 static const struct sio_app *const apps[] = {
-    NULL,
+    &diagnostic_app,
 };
 
 static void *socketio_open(struct node *node)
 {
-    return sio_create(node, (struct sio_app_list){ apps, 0 });
+    return sio_create(node, (struct sio_app_list){ apps, sizeof apps / sizeof apps[0] });
 }
 
 static void socketio_configure(void *dialect)

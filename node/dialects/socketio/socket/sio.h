@@ -38,7 +38,9 @@ struct json sio_argument(const struct sio_event *event, size_t index);
 struct sio_app {
     const char *name;
     void *(*open)(struct node *node, struct sio *sio);
-    void (*configure)(void *app);
+    void (*configure)(
+        void *app);           /* options were reloaded, also once after open. NULL: not wanted */
+    void (*drain)(void *app); /* the node stops: what is the app's own ends. NULL: nothing is */
     void (*close)(void *app); /* all sockets are gone already */
 
     /* Decides about a CONNECT with sio_admit() or sio_refuse(), now or later. NULL: has no say. The apps are
@@ -102,11 +104,13 @@ void sio_set_data(struct sio_socket *socket, const char *app, struct slice json)
 
 /* ["name", …]: an event for this socket alone. In the order of the calls. `items` is JSON. */
 void sio_send(struct sio_socket *socket, struct slice items);
+void sio_send_binary(struct sio_socket *socket, struct slice items, const struct slice *attachments,
+                     size_t attachment_count);
 
 /* May more be sent without piling up? When not, on_drain of a task says when. */
 bool sio_can_take(const struct sio_socket *socket);
 
-/* The answer to an event that wants one; [args…] as JSON. Twice, or for a socket that has gone: nothing. */
+/* The answer to an event that wants one; [args…] as JSON. Once for each. */
 void sio_ack(struct sio_socket *socket, uint64_t ack_id, struct slice args);
 void sio_ack_binary(struct sio_socket *socket, uint64_t ack_id, struct slice args,
                     const struct slice *attachments, size_t attachment_count);
@@ -151,5 +155,8 @@ void sio_configure(struct sio *sio);
 void sio_drain(struct sio *sio);
 void sio_destroy(struct sio **sio);
 struct slice sio_default_realm(void);
+
+/* What the options say about Engine.IO; with --conformance what the official test suites expect. */
+void sio_engine_settings(const struct config *config, struct engine_settings *out);
 
 #endif

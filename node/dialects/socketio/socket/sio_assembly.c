@@ -20,7 +20,6 @@ struct sio_assembly *sio_assembly_create(struct slice text, uint32_t wanted, siz
     struct sio_assembly *assembly =
         xcalloc(1, sizeof *assembly + wanted * sizeof assembly->attachments[0]);
 
-    assert(wanted > 0);
     assembly->text = slice_dup(text);
     assembly->text_len = text.len;
     assembly->wanted = wanted;
@@ -54,6 +53,11 @@ bool sio_assembly_add(struct sio_assembly *assembly, struct slice bytes)
     return true;
 }
 
+size_t sio_assembly_bytes(const struct sio_assembly *assembly)
+{
+    return assembly->text_len + assembly->bytes.len;
+}
+
 struct slice sio_assembly_text(const struct sio_assembly *assembly)
 {
     return (struct slice){ assembly->text, assembly->text_len };
@@ -78,6 +82,7 @@ void sio_assembly_pack(const struct sio_assembly *assembly, struct buf *image)
     pack_number(image, assembly != NULL ? assembly->wanted : 0);
     if (assembly == NULL)
         return;
+    assert(assembly->wanted > 0);
     pack_slice(image, sio_assembly_text(assembly));
     pack_number(image, assembly->count);
     for (uint32_t i = 0; i < assembly->count; i++)

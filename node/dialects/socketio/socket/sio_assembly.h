@@ -7,7 +7,8 @@
 /* A binary packet whose attachments are still coming: its text, and those that are there. */
 struct sio_assembly;
 
-/* `wanted` is at least 1, and bounded by who calls. All attachments together may have `bytes_max` bytes. */
+/* `wanted` is bounded by who calls; 0: a packet without attachments, as it is kept. All attachments together
+ * may have `bytes_max` bytes. */
 struct sio_assembly *sio_assembly_create(struct slice text, uint32_t wanted, size_t bytes_max);
 void sio_assembly_destroy(struct sio_assembly **assembly); /* accepts NULL, leaves NULL */
 
@@ -15,10 +16,11 @@ void sio_assembly_destroy(struct sio_assembly **assembly); /* accepts NULL, leav
 bool sio_assembly_add(struct sio_assembly *assembly, struct slice bytes) MUST_CHECK;
 bool sio_assembly_is_complete(const struct sio_assembly *assembly);
 
-struct slice sio_assembly_text(const struct sio_assembly *assembly);         /* NUL-terminated */
+size_t sio_assembly_bytes(const struct sio_assembly *assembly);      /* of text and attachments */
+struct slice sio_assembly_text(const struct sio_assembly *assembly); /* NUL-terminated */
 const struct slice *sio_assembly_attachments(struct sio_assembly *assembly); /* once complete */
 
-/* Also of none: NULL. */
+/* Also of none: NULL. Not of one that wants nothing. */
 void sio_assembly_pack(const struct sio_assembly *assembly, struct buf *image);
 
 /* False: the image makes no sense. `*assembly_out` is NULL where none was incomplete. */

@@ -8,6 +8,7 @@
 #include "deadline.h"
 #include "sio.h"
 #include "sio_emit.h"
+#include "sio_wire.h"
 
 /*
  * The inside of Socket.IO; for socket/ only.
@@ -17,6 +18,7 @@
  *     sio_assembly   a binary packet whose attachments are still coming
  *     sio_conn.c     one connection: packets to sockets, limits; sio_conn_move.c: pack and unpack
  *     sio_socket.c   one socket: its states, its end; sio_data.c, sio_task.c: what apps keep at it
+ *     sio_event.c    packets of a socket's to the apps; sio_send.c: to its client
  *     sio_admit.c    CONNECT → the apps, one after the other → in or refused
  *     sio_member.c   a socket's membership of a room: its listener
  *     sio_entry      what stands on the channels of rooms and namespaces (wire format)
@@ -37,9 +39,11 @@ struct sio {
     struct deadline burial; /* … in the loop's next turn */
     struct sio_app_list apps;
     void **opened;                 /* what each app's open() returned */
+    struct sio_rooms *rooms;       /* sio_room.h */
     struct sio_delivery *delivery; /* the entry that is being delivered, decoded; sio_deliver.c */
     struct sio_asks *asks;         /* sio_ask.c */
     uint64_t sockets_open;
+    uint32_t connect_timeout_ms;
 };
 
 enum { SIO_ID_MAX = 160 }; /* "/nsp#" and an engine sid (protocol 4), or 20 characters */
@@ -55,8 +59,8 @@ struct sio_conn {
     struct deadline assembling;
     struct deadline soon; /* what has to wait for the loop's next turn; sio_conn.c */
     uint32_t socket_count;
-    bool has_begun;      /* protocol 4: `/` is being joined; moved here: the apps have been told */
-    bool is_back;        /* it moved here */
+    bool joins_root;     /* protocol 4: `/` without being asked */
+    bool has_begun;      /* that is done; moved here: the apps have been told */
     bool is_rest_wanted; /* engine_rested() is due once it is at rest */
     bool is_waiting;     /* something waits for the client: on_drain follows */
     bool is_ending;      /* engine_close() was called: nothing is listened to any more */
@@ -69,9 +73,13 @@ struct sio_member {
     struct list node;         /* socket->members */
     struct list joins;        /* who wants to know that it has come into force */
     struct store_op *writing; /* the list of members in Redis */
+    struct deadline renewal;  /* when it is written again     */
     uint64_t from;            /* the channel's number when it joined */
     uint32_t index;    /* its number among the socket's rooms, never used again: for offsets */
     bool is_own;       /* the socket's private room, or its namespace's channel: not listed */
+    bool is_listening; /* what is emitted from now on comes here */
+    bool is_listed;    /* Redis knows                            */
+    bool is_moving;    /* packed: it goes on elsewhere           */
     struct slice room; /* the bytes stand behind the struct; empty: the namespace */
 };
 
@@ -95,10 +103,12 @@ struct sio_socket {
     struct deadline expiry;        /* of the identity: warning, then end */
     struct list data;              /* of struct sio_datum */
     struct sio_pending_acks *acks; /* NULL: none is awaited */
-    char *nsp;
-    char *pid; /* NULL: cannot be recovered */
+    char *nsp;                     /* behind its NUL stands the id again: both are the key */
+    char *pid;                     /* NULL: cannot be recovered */
     uint32_t members_made, member_count;
-    uint8_t state; /* enum sio_state; written by socket_enter() alone */
+    uint8_t state;      /* enum sio_state; written by sio_socket_enter() alone */
+    uint8_t told_count; /* so many apps know that it is connected */
+    bool is_back;       /* it moved here, and the apps are to be told */
     char id[SIO_ID_MAX];
 };
 
@@ -109,18 +119,99 @@ static inline bool sio_is_restricted(const struct sio_socket *socket)
     return socket->identity == NULL && jwts_is_configured(socket->sio->node->jwts);
 }
 
+/* ---- sio.c -------------------------------------------------------------------------------------- */
+
+bool sio_has_namespace(const struct sio *sio, struct slice nsp);
+
 /* ---- sio_conn.c --------------------------------------------------------------------------------- */
 
-/* Its sockets end as well, once the engine has closed it. */
+extern const struct engine_ops sio_conn_ops; /* with a struct sio */
+
+/* Ends with this; its sockets once the engine has closed it. */
 void sio_conn_close(struct sio_conn *conn, enum engine_end how);
 
-/* To the client: `ENGINE_QUEUED` and `ENGINE_FULL` are followed by on_drain, so by sio_members_drain(). */
+/* The client broke a rule, and its connection ends. */
+void sio_conn_fault(struct sio_conn *conn, enum sio_fault fault);
+
+/* To the client: ENGINE_QUEUED and ENGINE_FULL are followed by on_drain, so by sio_members_drain(). */
 enum engine_sent sio_conn_send(struct sio_conn *conn, struct packet *packet);
 
-/* The same for what answers the client itself, or was asked for it alone: always taken. */
+/* The same for what answers the client itself, or is for it alone: always taken. */
 void sio_conn_answer(struct sio_conn *conn, struct packet *packet);
 
+/* A packet of type and namespace; `payload` is JSON, or absent. */
+void sio_conn_tell(struct sio_conn *conn, enum sio_type type, struct slice nsp,
+                   struct json payload);
+
+/* A binary packet is incomplete: takes it over. */
+void sio_conn_await(struct sio_conn *conn, struct sio_assembly *assembly);
+
+/* A packet that is complete, or waited for its namespace to be joined: takes it over. */
+void sio_conn_handle(struct sio_conn *conn, struct sio_assembly **assembly);
+
+/* Something that kept it from moving is over. */
+void sio_conn_note_rest(struct sio_conn *conn);
+
+struct sio_conn *sio_conn_create(struct sio *sio, struct engine_conn *engine);
+void sio_conn_destroy(struct sio_conn **conn);
+
+/* ---- sio_conn_move.c ---------------------------------------------------------------------------- */
+
+bool sio_conn_is_at_rest(const struct sio_conn *conn);
+void sio_conn_pack(const struct sio_conn *conn, struct buf *image);
+bool sio_conn_unpack(struct sio_conn *conn, struct slice image);
+
+/* ---- sio_admit.c -------------------------------------------------------------------------------- */
+
+/* A client wants to be in a namespace that it is not in. `auth` is a JSON object. */
+void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice auth);
+
+/* A packet came before it was decided: kept until then. Takes the assembly over. */
+void sio_admission_keep(struct sio_admission *admission, struct sio_assembly **assembly);
+
+void sio_admission_end(struct sio_socket *socket); /* tells who decides; no-op when there is none */
+
+/* CONNECT_ERROR, in the form of the client's protocol. */
+struct sio_refusal {
+    struct slice message, data; /* data is JSON, or nothing */
+    bool is_object;             /* also in protocol 4 */
+};
+void sio_conn_refuse(struct sio_conn *conn, struct slice nsp, const struct sio_refusal *refusal);
+
 /* ---- sio_socket.c ------------------------------------------------------------------------------- */
+
+/* In the connection's list, and in no table yet. `id` is NUL-terminated. */
+struct sio_socket *sio_socket_create(struct sio_conn *conn, struct slice nsp, const char *id);
+void sio_socket_enter(struct sio_socket *socket, enum sio_state to);
+
+/* The apps hear that it is connected. It may be over afterwards. */
+void sio_socket_tell(struct sio_socket *socket, bool is_back);
+
+struct sio_end {
+    const char *reason; /* for the apps */
+    enum channel_leave leave;
+    bool has_moved;
+};
+extern const struct sio_end sio_client_left, sio_server_ended, sio_moved;
+void sio_socket_end(struct sio_socket *socket, const struct sio_end *end);
+void sio_sockets_bury(struct sio *sio); /* frees those that are over */
+
+/* ---- sio_event.c -------------------------------------------------------------------------------- */
+
+/* A packet of a connected socket's, other than CONNECT and CONNECT_ERROR. */
+void sio_socket_handle(struct sio_socket *socket, const struct sio_packet *packet,
+                       const struct slice *attachments);
+
+/* ---- sio_task.c, sio_data.c ----------------------------------------------------------------------- */
+
+void sio_tasks_drain(struct sio_socket *socket);
+void sio_tasks_end(struct sio_socket *socket);
+
+void sio_data_pack(const struct sio_socket *socket, struct buf *image);
+bool sio_data_unpack(struct sio_socket *socket, struct unpack *image);
+void sio_data_end(struct sio_socket *socket);
+
+/* ---- sio_send.c ------------------------------------------------------------------------------- */
 
 /* A packet that came by a channel, on its way to one member. Adds the offset where the socket can be
  * recovered. ENGINE_FULL: offer it again when sio_members_drain() is called. */
@@ -140,7 +231,8 @@ void sio_socket_yield(struct sio_socket *socket);
 void sio_members_begin(struct sio_socket *socket, sio_joined_fn *done, void *ctx);
 struct sio_member *sio_member_find(const struct sio_socket *socket, struct slice room);
 
-/* The connection took what waited: written marks, and those that were full go on. */
+/* The connection took what waited: written marks, and those that were full go on. Entries wait until the socket
+ * is connected: to be called then, too. */
 void sio_members_drain(struct sio_socket *socket);
 void sio_members_end(struct sio_socket *socket,
                      enum channel_leave how); /* all of them; frees them */
@@ -178,6 +270,8 @@ bool sio_auth_unpack(struct sio_socket *socket, struct unpack *image);
 /* An ACK of the client's. False: nobody asked (any more). */
 bool sio_asks_answer(struct sio_socket *socket, uint64_t ack_id, struct slice args,
                      const struct slice *attachments, size_t attachment_count);
+void sio_asks_open(struct sio *sio); /* by sio_rooms_open() */
+void sio_asks_close(struct sio *sio);
 void sio_asks_forget(struct sio_socket *socket); /* it ends: frees its pending acks */
 void sio_asks_pack(const struct sio_socket *socket, struct buf *image);
 bool sio_asks_unpack(struct sio_socket *socket, struct unpack *image);

@@ -222,31 +222,15 @@ struct placeholder {
     bool is_one, has_number;
 };
 
-static bool name_is(struct json name, const char *wanted)
-{
-    char room[sizeof "_placeholder"];
-    struct buf text;
-    bool is_equal;
-
-    if (name.type != JSON_STRING)
-        return false;
-    if (memchr(name.raw.data, '\\', name.raw.len) == NULL)
-        return slice_is((struct slice){ name.raw.data + 1, name.raw.len - 2 }, wanted);
-    buf_init(&text, sizeof room);
-    is_equal = json_text(name, &text) && slice_is(buf_slice(&text), wanted);
-    buf_fini(&text);
-    return is_equal;
-}
-
 /* As in JavaScript, the last member of a name counts. */
 static void note_member(struct placeholder *open, const struct json_walk *walk,
                         uint32_t attachment_count)
 {
     int64_t number;
 
-    if (name_is(walk->name, "_placeholder"))
+    if (json_text_is(walk->name, "_placeholder"))
         open->is_one = walk->value.type == JSON_TRUE;
-    else if (name_is(walk->name, "num"))
+    else if (json_text_is(walk->name, "num"))
         open->has_number = walk->value.type == JSON_NUMBER &&
                            json_whole(walk->value, 0, (int64_t)attachment_count - 1, &number);
 }
