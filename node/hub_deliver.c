@@ -218,8 +218,8 @@ static bool serve(struct hub_channel *channel, struct hub_listener *listener,
 {
     const struct channel_batch *batch = serving->batch;
     uint64_t first = batch->count > 0 ? batch->entries[0].number : batch->appended + 1;
-    /* what was gone before a listener came is no gap to it */
-    uint64_t missed_max = listener->has_started ? batch->missed : 0;
+    /* what was gone before a listener came is no gap to it, unless it knows where it stood */
+    uint64_t missed_max = listener->has_started || listener->is_placed ? batch->missed : 0;
 
     if (!listener->has_started && !listener_start(channel->hub, listener, batch->appended))
         return false;

@@ -26,7 +26,11 @@ struct sio_emit {
     struct slice once; /* an id: the same id within a minute is emitted once. Nothing: always */
 };
 
-/* Nothing wrong with it? Names (reserved ones), sizes, counts; `why` says what. */
+/* Nothing wrong with it? Names, counts; `why` says what. */
+enum { SIO_TARGET_MAX = 100 }; /* rooms, and excepted ones */
+bool sio_target_check(const struct sio_target *to, struct why *why) MUST_CHECK;
+
+/* The same of all of it: also reserved names, sizes, placeholders. */
 bool sio_emit_check(const struct sio *sio, const struct sio_emit *emit, struct why *why) MUST_CHECK;
 
 /* How it went: `listeners` are nodes, those that have members of the channel: 0 = nobody listens now. */
