@@ -255,12 +255,10 @@ static void visit_poll(struct visit *visit, const struct poll_request *poll)
     if (visitor == NULL)
         visitor = visitor_create(engine, visit->request);
     visit_end(visit);
-    if (engine_is_ours(engine, poll->sid)) {
+    if (engine_is_ours(engine, poll->sid))
         engine_poll(engine, poll, &visitor->poll);
-    } else {
-        engine->stats.polls_elsewhere++;
+    else
         engine_remote_poll(engine->remote, poll, &visitor->poll);
-    }
 }
 
 /* ---- handshakes ----------------------------------------------------------------------------------------------- */
@@ -413,6 +411,8 @@ static void visit_known(struct visit *visit, const struct wish *wish)
 
     if (!engine_is_sid(wish->sid)) {
         visit_refuse(visit, ENGINE_ERROR_SID);
+    } else if (wish->version == 0 && !engine_is_ours(engine, wish->sid)) {
+        visit_refuse(visit, ENGINE_ERROR_REQUEST); /* whatever it is, that is not its version */
     } else if (wish->is_upgrade && wish->is_polling) { /* no transport of that name upgrades */
         visit_upgrade(visit, wish->version, ENGINE_WRONG_TRANSPORT, NULL);
     } else if (wish->is_upgrade && engine_is_ours(engine, wish->sid)) {
