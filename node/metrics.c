@@ -33,6 +33,7 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_SOCKETIO_ATTACHMENTS] = "socketio_attachments",
     [LIMIT_SOCKETIO_ATTACHMENT_BYTES] = "socketio_attachment_bytes",
     [LIMIT_SOCKETIO_ATTACHMENT_TIME] = "socketio_attachment_time",
+    [LIMIT_TOKEN_FAILURES] = "token_failures",
 };
 
 const char *limit_name(enum limit_kind limit)
@@ -107,6 +108,17 @@ static const char *refusal_labels(size_t index)
     return label("reason", refusals[index]);
 }
 
+static const char *emitter_labels(size_t index)
+{
+    static const char *const outcomes[EMITTER_OUTCOMES] = {
+        [EMITTER_PASSED] = "passed",       [EMITTER_IGNORED] = "ignored",
+        [EMITTER_MALFORMED] = "malformed", [EMITTER_UNSUPPORTED] = "unsupported",
+        [EMITTER_REFUSED] = "refused",     [EMITTER_FAILED] = "failed",
+    };
+
+    return label("outcome", outcomes[index]);
+}
+
 static const char *kind_labels(size_t index)
 {
     return label("kind", channel_kind_name((enum channel_kind)index));
@@ -160,6 +172,17 @@ static const char *hook_answer_labels(size_t index)
     return index == 0 ? label("status", "none") : status_labels(index);
 }
 
+static const char *token_labels(size_t index)
+{
+    static const char *const events[SOCKETIO_TOKENS] = {
+        [SOCKETIO_TOKEN_RENEWED] = "renewed",
+        [SOCKETIO_TOKEN_EXPIRING] = "expiring",
+        [SOCKETIO_TOKEN_EXPIRED] = "expired",
+    };
+
+    return label("event", events[index]);
+}
+
 static const char *jwt_labels(size_t index)
 {
     static const char *const answers[JWT_ANSWERS] = {
@@ -205,9 +228,12 @@ static const struct family node_families[] = {
     { "signalbox_socketio_sockets", "Socket.IO sockets connected", ONE(metrics, socketio_sockets) },
     { "signalbox_socketio_connects_total", "Socket.IO sockets that were let in", ONE(metrics, socketio_connects) },
     { "signalbox_socketio_refused_total", "Socket.IO CONNECTs refused", MANY(metrics, socketio_refused, refusal_labels) },
+    { "signalbox_socketio_tokens_total", "what became of the tokens of Socket.IO sockets", MANY(metrics, socketio_tokens, token_labels) },
     { "signalbox_socketio_events_total", "events received from Socket.IO clients", ONE(metrics, socketio_events) },
     { "signalbox_socketio_acks_total", "Socket.IO acknowledgements", MANY(metrics, socketio_acks, way_labels) },
     { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
+    { "signalbox_emitter_messages_total", "messages of redis emitters", MANY(metrics, emitter_messages, emitter_labels) },
+    { "signalbox_emitter_listening", "this node listens to redis emitters", ONE(metrics, emitter_listening) },
     { "signalbox_redis_restarts_total", "times the private Redis was started again", ONE(metrics, redis_restarts) },
     { "signalbox_config_reloads_total", "reloads of the options", MANY(metrics, config_reloads, reload_labels) },
 };

@@ -32,6 +32,7 @@ enum limit_kind {
     LIMIT_SOCKETIO_ATTACHMENTS,
     LIMIT_SOCKETIO_ATTACHMENT_BYTES,
     LIMIT_SOCKETIO_ATTACHMENT_TIME,
+    LIMIT_TOKEN_FAILURES,
     LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */
@@ -44,8 +45,26 @@ enum socketio_refusal {
     SOCKETIO_UNAVAILABLE, /* Redis: the connection ends, so that the client comes again */
     SOCKETIO_REFUSALS
 };
+/* What became of the tokens of live sockets. */
+enum socketio_token {
+    SOCKETIO_TOKEN_RENEWED,
+    SOCKETIO_TOKEN_EXPIRING,
+    SOCKETIO_TOKEN_EXPIRED,
+    SOCKETIO_TOKENS
+};
 enum { SOCKETIO_IN, SOCKETIO_OUT, SOCKETIO_WAYS };
 enum { SOCKETIO_MALFORMED, SOCKETIO_MISPLACED, SOCKETIO_BADNESSES };
+
+/* What became of a message of a redis emitter's. */
+enum emitter_outcome {
+    EMITTER_PASSED,
+    EMITTER_IGNORED, /* for servers of theirs, or of another namespace */
+    EMITTER_MALFORMED,
+    EMITTER_UNSUPPORTED, /* an extension of MessagePack */
+    EMITTER_REFUSED,     /* a reserved name, or beyond a limit */
+    EMITTER_FAILED,      /* Redis did not take it */
+    EMITTER_OUTCOMES
+};
 
 struct metrics {
     /* HTTP */
@@ -66,8 +85,12 @@ struct metrics {
     uint64_t push_active, push_published, push_delivered; /* the original's three */
     uint64_t socketio_sockets, socketio_connects;         /* sockets: now */
     uint64_t socketio_refused[SOCKETIO_REFUSALS];
+    uint64_t socketio_tokens[SOCKETIO_TOKENS];
     uint64_t socketio_events, socketio_acks[SOCKETIO_WAYS];
     uint64_t socketio_bad_packets[SOCKETIO_BADNESSES];
+    uint64_t emitter_messages[EMITTER_OUTCOMES], emitter_listening; /* listening: now */
+    uint64_t socketio_emitted, socketio_asked;
+    uint64_t socketio_delivered, socketio_volatile_skipped, socketio_malformed_entries;
     /* the process */
     uint64_t loop_lag_us, loop_lag_max_us;
     uint64_t redis_restarts;    /* the private Redis was started again */
