@@ -2,11 +2,13 @@
 /* The dialect: Socket.IO with its apps, in the order in which they are asked. */
 #include "socketio.h"
 
+#include "bridge/bridge.h"
 #include "diagnostic/diagnostic.h"
 #include "sio.h"
 
 static const struct sio_app *const apps[] = {
     &diagnostic_app,
+    &bridge_app,
 };
 
 static void *socketio_open(struct node *node)
