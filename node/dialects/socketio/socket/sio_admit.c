@@ -265,6 +265,18 @@ static bool make_id(const struct sio_conn *conn, struct slice nsp, char out[SIO_
     return sio_room_name_is_valid(slice_of(out));
 }
 
+/* What a client that can be recovered shows when it comes back; a secret. */
+static char *make_pid(const struct sio_conn *conn)
+{
+    char pid[ENGINE_ID_LEN + 1];
+
+    if (conn->sio->node->config->recovery_ms == 0 ||
+        engine_handshake(conn->engine)->version == ENGINE_3)
+        return NULL;
+    engine_random_id(pid);
+    return xstrdup(pid);
+}
+
 void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice auth)
 {
     static const struct sio_refusal too_long = {
@@ -284,5 +296,6 @@ void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice a
     copy_auth(auth, &admission->auth);
     admission->socket = sio_socket_create(conn, nsp, id);
     admission->socket->admission = admission;
+    admission->socket->pid = make_pid(conn);
     ask_next(admission);
 }
