@@ -2,12 +2,14 @@
 /* The dialect: Socket.IO with its apps, in the order in which they are asked. */
 #include "socketio.h"
 
+#include "api/api.h"
 #include "bridge/bridge.h"
 #include "diagnostic/diagnostic.h"
 #include "sio.h"
 
 static const struct sio_app *const apps[] = {
     &diagnostic_app,
+    &api_app,
     &bridge_app,
 };
 
