@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Engine.IO by WebSocket, and from polling to it: see test_engine.c. */
+#include "engine_alone.h"
 #include "engine_rig.h"
 
 /* ---- from the start --------------------------------------------------------------------------------------------- */

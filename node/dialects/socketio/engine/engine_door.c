@@ -194,6 +194,8 @@ static void write_answer(struct engine *engine, struct http_request *request,
 
     headers_init(&headers, engine, request);
     buf_add_text(&headers, forms[answer->form].headers);
+    if (answer->status == 503)
+        buf_add_text(&headers, "Retry-After: 1\r\n");
     if (answer->status == 200 && is_old_explorer(request))
         buf_add_text(&headers, "X-XSS-Protection: 0\r\n");
     if (answer->form == POLL_OK) {
