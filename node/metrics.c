@@ -34,6 +34,7 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_SOCKETIO_ATTACHMENT_BYTES] = "socketio_attachment_bytes",
     [LIMIT_SOCKETIO_ATTACHMENT_TIME] = "socketio_attachment_time",
     [LIMIT_TOKEN_FAILURES] = "token_failures",
+    [LIMIT_JOB_JOINS] = "job_joins",
 };
 
 const char *limit_name(enum limit_kind limit)
@@ -52,6 +53,7 @@ const char *limit_name(enum limit_kind limit)
 TWO(enqueue_labels, "status=\"queued\"", "status=\"live\"")
 TWO(recipient_labels, "to=\"bot\"", "to=\"mod\"")
 TWO(way_labels, "way=\"received\"", "way=\"sent\"")
+TWO(recovery_labels, "result=\"new\"", "result=\"recovered\"")
 TWO(badness_labels, "kind=\"malformed\"", "kind=\"misplaced\"")
 TWO(reload_labels, "result=\"failed\"", "result=\"good\"")
 
@@ -229,11 +231,17 @@ static const struct family node_families[] = {
     { "signalbox_socketio_connects_total", "Socket.IO sockets that were let in", ONE(metrics, socketio_connects) },
     { "signalbox_socketio_refused_total", "Socket.IO CONNECTs refused", MANY(metrics, socketio_refused, refusal_labels) },
     { "signalbox_socketio_tokens_total", "what became of the tokens of Socket.IO sockets", MANY(metrics, socketio_tokens, token_labels) },
+    { "signalbox_socketio_recoveries_total", "Socket.IO clients that came back with a pid and an offset", MANY(metrics, socketio_recoveries, recovery_labels) },
     { "signalbox_socketio_events_total", "events received from Socket.IO clients", ONE(metrics, socketio_events) },
     { "signalbox_socketio_acks_total", "Socket.IO acknowledgements", MANY(metrics, socketio_acks, way_labels) },
     { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
     { "signalbox_emitter_messages_total", "messages of redis emitters", MANY(metrics, emitter_messages, emitter_labels) },
     { "signalbox_emitter_listening", "this node listens to redis emitters", ONE(metrics, emitter_listening) },
+    { "signalbox_hook_malformed_total", "answers of back ends that make no sense", ONE(metrics, hook_malformed) },
+    { "signalbox_hook_emits_failed_total", "emits of back ends' answers that could not be made", ONE(metrics, hook_emits_failed) },
+    { "signalbox_hook_events_refused_total", "clients' events refused because too many waited", ONE(metrics, hook_events_refused) },
+    { "signalbox_hook_sessions_lost_total", "sessions whose end was told while they lived", ONE(metrics, hook_sessions_lost) },
+    { "signalbox_hook_ends_given_up_total", "ends of sessions that no back end took for a day", ONE(metrics, hook_ends_given_up) },
     { "signalbox_redis_restarts_total", "times the private Redis was started again", ONE(metrics, redis_restarts) },
     { "signalbox_config_reloads_total", "reloads of the options", MANY(metrics, config_reloads, reload_labels) },
 };

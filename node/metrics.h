@@ -33,6 +33,7 @@ enum limit_kind {
     LIMIT_SOCKETIO_ATTACHMENT_BYTES,
     LIMIT_SOCKETIO_ATTACHMENT_TIME,
     LIMIT_TOKEN_FAILURES,
+    LIMIT_JOB_JOINS,
     LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */
@@ -88,7 +89,10 @@ struct metrics {
     uint64_t socketio_tokens[SOCKETIO_TOKENS];
     uint64_t socketio_events, socketio_acks[SOCKETIO_WAYS];
     uint64_t socketio_bad_packets[SOCKETIO_BADNESSES];
+    uint64_t hook_malformed, hook_emits_failed, hook_events_refused;
+    uint64_t hook_sessions_lost, hook_ends_given_up;
     uint64_t emitter_messages[EMITTER_OUTCOMES], emitter_listening; /* listening: now */
+    uint64_t socketio_recoveries[2]; /* not recovered, recovered */
     uint64_t socketio_emitted, socketio_asked;
     uint64_t socketio_delivered, socketio_volatile_skipped, socketio_malformed_entries;
     /* the process */

@@ -4,6 +4,8 @@
  *
  *     the apps are asked, one after the other → the socket's own channels come into force → CONNECT
  *
+ * A client that comes back and can be recovered skips the apps: it is who it was.
+ *
  * Any app may take its time. What the client sends meanwhile to the namespace is kept, within bounds, and
  * handled behind the answer; its DISCONNECT ends the whole thing, as the connection's end does. With a refusal
  * it is dropped: the client had no right to it yet.
@@ -16,6 +18,7 @@
 #include "sio_assembly.h"
 #include "sio_inner.h"
 #include "sio_name.h"
+#include "sio_recover.h"
 
 enum { KEPT_PACKETS_MAX = 16, KEPT_BYTES_MAX = 65536 };
 
@@ -33,6 +36,7 @@ struct sio_admission {
     size_t kept_bytes;
     void (*on_gone)(void *ctx); /* of the app that decides; NULL: it need not know */
     void *ctx;
+    struct sio_recovery *recovery; /* while it is being tried */
 };
 
 /* ---- what came too early -------------------------------------------------------------------------- */
@@ -87,6 +91,7 @@ static void admission_destroy(struct sio_admission **admission)
 
     *admission = NULL;
     drop_kept(&gone->kept);
+    sio_recovery_destroy(&gone->recovery);
     buf_fini(&gone->auth);
     free(gone);
 }
@@ -129,8 +134,8 @@ static void answer(struct sio_socket *socket)
     buf_init(&text, 2 * SIO_ID_MAX);
     if (sio_handshake(socket)->version == ENGINE_4) {
         buf_printf(&text, "{\"sid\":\"%s\"", socket->id);
-        if (socket->pid != NULL)
-            buf_printf(&text, ",\"pid\":\"%s\"", socket->pid);
+        if (socket->session != NULL)
+            buf_printf(&text, ",\"pid\":\"%s\"", socket->session->pid);
         buf_add_byte(&text, '}');
         payload = (struct json){ JSON_OBJECT, buf_slice(&text) };
     }
@@ -138,8 +143,9 @@ static void answer(struct sio_socket *socket)
     buf_fini(&text);
 }
 
-/* The answer goes first; then whatever the apps say, what waits on its channels, what waited here. */
-static void let_in(struct sio_admission *admission)
+/* What a client that came back has missed goes first, then the answer; then whatever the apps say, what waits on
+ * its channels, what waited here. */
+static void let_in(struct sio_admission *admission, struct sio_recovery *recovery)
 {
     struct sio_socket *socket = admission->socket;
     struct list kept;
@@ -149,8 +155,13 @@ static void let_in(struct sio_admission *admission)
     admission_destroy(&socket->admission);
     sio_socket_enter(socket, SIO_CONNECTED);
     deadline_clear(&socket->conn->connecting);
+    if (recovery != NULL)
+        sio_recovery_replay(recovery, socket);
+    else if (sio_session_is_wanted(socket))
+        sio_session_create(socket, NULL);
+    sio_session_save(socket);
     answer(socket);
-    sio_socket_tell(socket, false);
+    sio_socket_tell(socket, recovery != NULL);
     if (socket->state == SIO_CONNECTED)
         sio_members_drain(socket);
     handle_kept(socket, &kept);
@@ -164,7 +175,7 @@ static void on_own_joined(enum result result, void *ctx)
     struct sio_admission *admission = ctx;
 
     if (result == RESULT_OK) {
-        let_in(admission);
+        let_in(admission, NULL);
         return;
     }
     admission->socket->sio->node->metrics.socketio_refused[SOCKETIO_UNAVAILABLE]++;
@@ -193,6 +204,25 @@ void sio_admit(struct sio_admission *admission)
     assert(admission->socket->state == SIO_ADMITTING);
     admission->on_gone = NULL;
     ask_next(admission);
+}
+
+/* ---- back ------------------------------------------------------------------------------------------- */
+
+static void on_recovered(struct sio_recovery *recovery, void *ctx)
+{
+    struct sio_admission *admission = ctx;
+    struct sio_socket *socket = admission->socket;
+
+    if (recovery == NULL || !sio_recovery_apply(recovery, socket)) {
+        sio_recovery_destroy(&recovery);
+        ask_next(admission);
+        return;
+    }
+    sio_socket_enter(socket, SIO_JOINING);
+    sio_recovery_join(recovery, socket);
+    sio_supersede(socket);
+    let_in(admission, recovery);
+    sio_recovery_destroy(&recovery);
 }
 
 /* ---- refused ------------------------------------------------------------------------------------------ */
@@ -265,18 +295,6 @@ static bool make_id(const struct sio_conn *conn, struct slice nsp, char out[SIO_
     return sio_room_name_is_valid(slice_of(out));
 }
 
-/* What a client that can be recovered shows when it comes back; a secret. */
-static char *make_pid(const struct sio_conn *conn)
-{
-    char pid[ENGINE_ID_LEN + 1];
-
-    if (conn->sio->node->config->recovery_ms == 0 ||
-        engine_handshake(conn->engine)->version == ENGINE_3)
-        return NULL;
-    engine_random_id(pid);
-    return xstrdup(pid);
-}
-
 void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice auth)
 {
     static const struct sio_refusal too_long = {
@@ -296,6 +314,6 @@ void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice a
     copy_auth(auth, &admission->auth);
     admission->socket = sio_socket_create(conn, nsp, id);
     admission->socket->admission = admission;
-    admission->socket->pid = make_pid(conn);
-    ask_next(admission);
+    if (!sio_recovery_begin(conn->sio, nsp, auth, on_recovered, admission, &admission->recovery))
+        ask_next(admission);
 }

@@ -28,5 +28,6 @@ void sio_asked_pass(const struct sio_socket *socket, const struct sio_entry *ent
 
 /* sio_deliver.c: is the entry for this member of its channel? */
 bool sio_entry_is_for(const struct sio_entry *entry, const struct sio_member *member);
+struct packet *sio_entry_packet(const struct sio_entry *entry); /* of an event */
 
 #endif

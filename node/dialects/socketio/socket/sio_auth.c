@@ -11,7 +11,7 @@
 
 #include <inttypes.h>
 
-#include "sio_inner.h"
+#include "sio_session.h"
 
 /* ---- identity --------------------------------------------------------------------------------- */
 
@@ -28,6 +28,7 @@ void sio_set_identity(struct sio_socket *socket, struct jwt *identity)
         return;
     socket->identity = identity != NULL ? jwt_ref(identity) : NULL;
     jwt_unref(&old);
+    sio_session_save(socket);
     if (socket->state == SIO_CONNECTED)
         sio_auth_settle(socket);
 }
@@ -85,6 +86,12 @@ static int64_t warning_ms(const struct sio_socket *socket)
 static int64_t end_ms(const struct sio_socket *socket)
 {
     return socket->identity->expires_ms + socket->sio->node->config->jwt_leeway_ms;
+}
+
+bool sio_auth_has_ended(const struct sio_socket *socket)
+{
+    return socket->identity != NULL && socket->identity->expires_ms != 0 &&
+           end_ms(socket) <= now_ms(socket);
 }
 
 /* Comes before that time, or less than STEP_MIN_MS behind it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Rooms and namespaces as channels: their names, and how long they keep what. Nothing is stored for a room
- * without listeners, unless one broke off and may come back: then everything, for the grace.
+ * without listeners, unless one broke off: then everything, for the grace. With --recovery a client that has
+ * broken off may come back to any room, whoever left it in order meanwhile: so everything is stored.
  */
 #include "sio_channel.h"
 
@@ -44,6 +45,7 @@ void sio_rooms_configure(struct sio *sio)
     uint32_t patience_ms = config->socketio_ping_interval_ms + config->socketio_ping_timeout_ms;
     uint32_t keep_ms = larger(patience_ms, config->recovery_ms);
     struct channel_bounds bounds = {
+        .offline_cap = config->recovery_ms > 0 ? config->room_keep : 0,
         .live_bound = larger(config->live_bound, config->room_keep),
         .ttl_ms = larger(2 * keep_ms, TTL_MIN_MS),
         .keep_ms = keep_ms,

@@ -13,6 +13,7 @@
 #include "sio_assembly.h"
 #include "sio_inner.h"
 #include "sio_name.h"
+#include "sio_session.h"
 
 enum { IMAGE_VERSION = 1 };
 
@@ -33,7 +34,7 @@ static void pack_socket(const struct sio_socket *socket, struct buf *image)
 {
     pack_slice(image, sio_namespace(socket));
     pack_slice(image, sio_id(socket));
-    pack_slice(image, slice_of(socket->pid));
+    pack_slice(image, slice_of(socket->session != NULL ? socket->session->pid : ""));
     sio_data_pack(socket, image);
     pack_number(image, socket->members_made);
     sio_members_pack(socket, image);
@@ -87,13 +88,14 @@ static bool unpack_socket(struct sio_conn *conn, struct unpack *image)
     id_text = slice_dup(id);
     socket = sio_socket_create(conn, nsp, id_text);
     free(id_text);
-    if (pid.len > 0)
-        socket->pid = slice_dup(pid);
+    if (pid.len == ENGINE_ID_LEN)
+        sio_session_create(socket, pid.data);
     sio_socket_enter(socket, SIO_JOINING);
     if (!unpack_state(socket, image))
         return false;
     socket->is_back = true;
     sio_socket_enter(socket, SIO_CONNECTED);
+    sio_session_save(socket);
     return true;
 }
 

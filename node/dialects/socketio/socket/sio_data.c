@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "sio_inner.h"
+#include "sio_session.h"
 
 #include <stdlib.h>
 
@@ -58,8 +58,10 @@ static void datum_set(struct sio_socket *socket, struct slice app, struct slice 
 
 void sio_set_data(struct sio_socket *socket, const char *app, struct slice json)
 {
-    if (socket->state != SIO_OVER)
-        datum_set(socket, slice_of(app), json);
+    if (socket->state == SIO_OVER)
+        return;
+    datum_set(socket, slice_of(app), json);
+    sio_session_save(socket);
 }
 
 void sio_data_end(struct sio_socket *socket)

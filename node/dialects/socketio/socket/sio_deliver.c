@@ -12,6 +12,7 @@
 #include "sio_asked.h"
 #include "sio_entry.h"
 #include "sio_room.h"
+#include "sio_session.h"
 
 struct sio_delivery {
     struct frame *frame; /* of the entry that is decoded: a reference; NULL: none is */
@@ -31,7 +32,7 @@ static void forget(struct sio_delivery *delivery)
     frame_unref(&delivery->frame);
 }
 
-static struct packet *make_packet(const struct sio_entry *entry)
+struct packet *sio_entry_packet(const struct sio_entry *entry)
 {
     size_t count = entry->attachments.count;
     struct frame **frames = xcalloc(count + 1, sizeof *frames);
@@ -59,7 +60,7 @@ static bool decode(struct sio *sio, const struct hub_entry *entry)
         sio->node->metrics.socketio_malformed_entries++;
         log_peer(LOG_WARN, NULL, "sio.entry", "bytes=%u", entry->frame->len);
     } else if (delivery->entry.kind == SIO_ENTRY_EVENT) {
-        delivery->packet = make_packet(&delivery->entry);
+        delivery->packet = sio_entry_packet(&delivery->entry);
     }
     return delivery->is_good;
 }
@@ -227,6 +228,7 @@ static void on_listening(struct hub_listener *listener)
     if (!member->is_listening && listener->ops == &sio_member_ops)
         member->from = listener->cursor;
     member->is_listening = true;
+    sio_session_save(member->socket);
     sio_member_note(member);
 }
 

@@ -111,7 +111,7 @@ void sio_post(struct sio *sio, const struct sio_post *post, sio_emitted_fn *done
     struct channel_message message = {
         .ttl_ms = post->ttl_ms,
         .once = post->once,
-        .is_live_only = true,
+        .is_live_only = sio->node->config->recovery_ms == 0,
     };
     struct sio_channel channel;
     struct buf entry;

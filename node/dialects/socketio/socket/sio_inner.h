@@ -25,9 +25,11 @@
  *     sio_deliver.c  entries → sockets: decoded once a node, written to each member
  *     sio_emit.c, sio_ask.c, sio_control.c
  *     sio_auth.c     who a socket is, what it may do, and when that ends
- *     sio_recover.c  state that outlives a connection; offsets
+ *     sio_session    state that outlives a connection; sio_offset: how far a client has come
+ *     sio_recover    a client that comes back
  */
 struct sio_assembly;
+struct sio_session;
 
 struct sio {
     struct node *node;
@@ -104,7 +106,7 @@ struct sio_socket {
     struct list data;              /* of struct sio_datum */
     struct sio_pending_acks *acks; /* NULL: none is awaited */
     char *nsp;                     /* behind its NUL stands the id again: both are the key */
-    char *pid;                     /* NULL: cannot be recovered */
+    struct sio_session *session;   /* NULL: cannot be recovered */
     uint32_t members_made, member_count;
     uint8_t state;      /* enum sio_state; written by sio_socket_enter() alone */
     uint8_t told_count; /* so many apps know that it is connected */
@@ -182,6 +184,7 @@ void sio_conn_refuse(struct sio_conn *conn, struct slice nsp, const struct sio_r
 
 /* In the connection's list, and in no table yet. `id` is NUL-terminated. */
 struct sio_socket *sio_socket_create(struct sio_conn *conn, struct slice nsp, const char *id);
+void sio_socket_rename(struct sio_socket *socket, const char *id); /* while it is admitted */
 void sio_socket_enter(struct sio_socket *socket, enum sio_state to);
 
 /* The apps hear that it is connected. It may be over afterwards. */
@@ -262,6 +265,8 @@ void sio_rooms_close(struct sio *sio);
 
 /* The socket ends, or moves: lets go of the identity and of its deadline. */
 void sio_auth_end(struct sio_socket *socket);
+bool sio_auth_has_ended(
+    const struct sio_socket *socket); /* it has an identity, whose time is over */
 void sio_auth_pack(const struct sio_socket *socket, struct buf *image); /* also of none */
 bool sio_auth_unpack(struct sio_socket *socket, struct unpack *image);
 

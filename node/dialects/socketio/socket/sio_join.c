@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "sio_name.h"
 #include "sio_room.h"
+#include "sio_session.h"
 
 struct sio_joining {
     struct list node; /* member->joins, or rooms->told */
@@ -143,6 +144,7 @@ void sio_join(struct sio_socket *socket, struct slice room, sio_joined_fn *done,
     }
     if (member == NULL) {
         member = sio_member_create(socket, room);
+        sio_session_save(socket);
         sio_member_listen(member, NULL);
         sio_registry_write(member);
     }

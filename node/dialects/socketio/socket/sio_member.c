@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "sio_room.h"
+#include "sio_session.h"
 
 static struct slice own_room(const struct sio_socket *socket)
 {
@@ -62,6 +63,7 @@ void sio_member_remove(struct sio_member *member, enum channel_leave how, enum r
     if (!member->is_own) {
         socket->member_count--;
         sio_registry_leave(member);
+        sio_session_save(socket);
     }
     sio_joins_fail(member, result);
     free(member);

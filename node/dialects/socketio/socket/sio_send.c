@@ -6,12 +6,31 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "sio_inner.h"
+#include "sio_session.h"
+
+/* Each of those that can be recovered has a text of its own; attachments are shared by all. */
+static enum engine_sent send_stamped(struct sio_socket *socket, struct packet *packet)
+{
+    size_t places = (size_t)socket->member_count + 2;
+    struct packet *stamped;
+    struct buf offset;
+    enum engine_sent sent;
+
+    buf_init(&offset, SIO_OFFSET_TAG_LEN + places * SIO_OFFSET_PLACE_MAX);
+    sio_session_offset(socket, &offset);
+    stamped = sio_session_stamp(packet, buf_slice(&offset));
+    sent = sio_conn_send(socket->conn, stamped);
+    packet_unref(&stamped);
+    buf_fini(&offset);
+    return sent;
+}
 
 enum engine_sent sio_socket_deliver(struct sio_socket *socket, struct packet *packet)
 {
     if (socket->state != SIO_CONNECTED)
         return ENGINE_FULL;
+    if (socket->session != NULL)
+        return send_stamped(socket, packet);
     return sio_conn_send(socket->conn, packet);
 }
 
@@ -94,7 +113,7 @@ void sio_send_binary(struct sio_socket *socket, struct slice items, const struct
 
     if (socket->state != SIO_CONNECTED)
         return;
-    if (socket->pid != NULL)
+    if (socket->session != NULL)
         send_by_room(socket, &head, attachments);
     else
         send_packet(socket, &head, attachments);

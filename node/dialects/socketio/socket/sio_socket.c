@@ -4,13 +4,12 @@
  * goes. It ends at any moment, also while an app handles something of it: what is over stays in memory
  * until the loop's next turn, and everything that is still asked of it does nothing.
  */
-#include "sio_inner.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "sio_session.h"
 
 const struct sio_end sio_client_left = {
     .reason = "client namespace disconnect",
@@ -126,6 +125,17 @@ struct sio_socket *sio_socket_create(struct sio_conn *conn, struct slice nsp, co
     return socket;
 }
 
+void sio_socket_rename(struct sio_socket *socket, const char *id)
+{
+    char *former = socket->nsp;
+    size_t key_bytes;
+
+    assert(socket->state == SIO_ADMITTING && strlen(id) < sizeof socket->id);
+    strcpy(socket->id, id);
+    socket->nsp = key_make_of(slice_of(former), slice_of(id), &key_bytes);
+    free(former);
+}
+
 /* ---- what the apps hear ------------------------------------------------------------------------------ */
 
 void sio_socket_tell(struct sio_socket *socket, bool is_back)
@@ -165,7 +175,6 @@ void sio_sockets_bury(struct sio *sio)
         struct sio_socket *socket = LIST_ENTRY(sio->graves.next, struct sio_socket, node);
 
         list_remove(&socket->node);
-        free(socket->pid);
         free(socket->nsp);
         free(socket);
     }
@@ -194,6 +203,7 @@ void sio_socket_end(struct sio_socket *socket, const struct sio_end *end)
     sio_admission_end(socket);
     sio_tasks_end(socket);
     tell_end(socket, end);
+    sio_session_end(socket, end);
     sio_asks_forget(socket);
     sio_members_end(socket, end->leave);
     sio_auth_end(socket);
