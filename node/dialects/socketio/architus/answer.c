@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Entities are gathered until they make an answer, answers wait until the socket takes them:
+ *
+ *     data (being filled) → answers (each about ANSWER_BYTES) → the socket
+ *
+ * A small answer does not wait: it may always be added to what the connection has pending.
+ */
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "request_answer.h"
+
+enum { DATA_MAX = 64 * 1024 * 1024, SMALL_BYTES = 16 * 1024 };
+
+struct answer {
+    struct list node;
+    struct buf data;
+};
+
+void answers_init(struct request *request)
+{
+    list_init(&request->answers);
+    buf_init(&request->data, DATA_MAX);
+    buf_init(&request->absent, DATA_MAX);
+}
+
+static void answer_free(struct answer *answer)
+{
+    list_remove(&answer->node);
+    buf_fini(&answer->data);
+    free(answer);
+}
+
+void answers_fini(struct request *request)
+{
+    LIST_EACH (node, spare, &request->answers) {
+        answer_free(LIST_ENTRY(node, struct answer, node));
+    }
+    buf_fini(&request->data);
+    buf_fini(&request->absent);
+}
+
+static void answer_close(struct request *request)
+{
+    struct answer *answer = xcalloc(1, sizeof *answer);
+
+    answer->data = request->data;
+    buf_init(&request->data, DATA_MAX);
+    list_append(&request->answers, &answer->node);
+}
+
+void request_add(struct request *request, struct slice entity)
+{
+    if (request->data.len > 0 && request->data.len + entity.len >= ANSWER_BYTES)
+        answer_close(request);
+    if (request->data.len > 0)
+        buf_add_byte(&request->data, ',');
+    buf_add_slice(&request->data, entity);
+}
+
+void request_add_absent(struct request *request, struct slice id)
+{
+    if (request->absent.len > 0)
+        buf_add_byte(&request->absent, ',');
+    json_quote(&request->absent, id);
+}
+
+static void answer_send(struct request *request, struct answer *answer)
+{
+    bool is_last = request->is_over && answer->node.next == &request->answers;
+    struct pool_response response = {
+        .number = request->ask.number,
+        .is_finished = is_last,
+        .absent = is_last ? buf_slice(&request->absent) : (struct slice){ NULL, 0 },
+        .data = buf_slice(&answer->data),
+    };
+    struct buf object;
+
+    buf_init(&object, DATA_MAX);
+    pool_response_write(&object, &response);
+    session_send(request->session, "pool_response", buf_slice(&object));
+    if (is_last)
+        session_ack(request->session, request->ack, buf_slice(&object));
+    buf_fini(&object);
+    answer_free(answer);
+}
+
+static bool may_send(const struct request *request, const struct answer *answer)
+{
+    bool is_only_one = request->answers.next == request->answers.prev;
+
+    return sio_can_take(request->session->socket) ||
+           (is_only_one && answer->data.len + request->absent.len < SMALL_BYTES);
+}
+
+void answers_pump(struct request *request)
+{
+    while (!list_is_empty(&request->answers)) {
+        struct answer *answer = LIST_ENTRY(request->answers.next, struct answer, node);
+
+        if (!may_send(request, answer)) {
+            request_wait_for_socket(request);
+            return;
+        }
+        answer_send(request, answer);
+    }
+    if (request->is_over)
+        request_end(request);
+    else
+        request_go_on(request);
+}
+
+void request_flush(struct request *request)
+{
+    if (request->data.len > 0)
+        answer_close(request);
+    answers_pump(request);
+}
+
+void request_finish(struct request *request)
+{
+    answer_close(request);
+    request->is_over = true;
+    answers_pump(request);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * "<what> <text>" to every live node's inbox, this one's too: whoever it concerns may be anywhere. A word that
+ * gets lost is made good by the look that each spectator gets once a minute.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "architus_room.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "inbox.h"
+#include "store/nodes.h"
+
+enum { TEXT_MAX = 128, DIGEST_HEX = 64 };
+
+struct herald {
+    struct architus *app;
+    struct list words; /* on their way */
+};
+
+struct word {
+    struct list node;
+    struct herald *herald;
+    struct store_op *listing;
+    char text[TEXT_MAX];
+};
+
+static void word_free(struct word *word)
+{
+    list_remove(&word->node);
+    store_cancel(&word->listing);
+    free(word);
+}
+
+static void on_nodes(enum result result, const struct slice *ids, size_t count, void *ctx)
+{
+    struct word *word = ctx;
+
+    for (size_t i = 0; i < count; i++)
+        inbox_send(word->herald->app->node->inbox, ids[i], "architus", slice_of(word->text));
+    if (result != RESULT_OK)
+        log_warn(NULL, "architus.herald_failed", "result=%s", result_name(result));
+    word_free(word);
+}
+
+static void say(struct herald *herald, const char *what, struct slice text)
+{
+    struct word *word = xcalloc(1, sizeof *word);
+
+    word->herald = herald;
+    snprintf(word->text, sizeof word->text, "%s %.*s", what, (int)text.len, text.data);
+    list_append(&herald->words, &word->node);
+    nodes_list_live(herald->app->node->store, on_nodes, word, &word->listing);
+}
+
+void herald_check_guild(struct herald *herald, struct slice guild)
+{
+    say(herald, "check", guild);
+}
+
+void herald_demote_user(struct herald *herald, struct slice user)
+{
+    say(herald, "user", user);
+}
+
+static void write_hex(const unsigned char sha256[32], char out[DIGEST_HEX + 1])
+{
+    for (size_t i = 0; i < 32; i++)
+        snprintf(out + 2 * i, 3, "%02x", sha256[i]);
+}
+
+void herald_demote_token(struct herald *herald, const unsigned char sha256[32])
+{
+    char hex[DIGEST_HEX + 1];
+
+    write_hex(sha256, hex);
+    say(herald, "token", slice_of(hex));
+}
+
+/* ---- hearing it -------------------------------------------------------------------------------------- */
+
+static bool has_token(const struct jwt *identity, struct slice text)
+{
+    char hex[DIGEST_HEX + 1];
+
+    write_hex(identity->sha256, hex);
+    return slice_is(text, hex);
+}
+
+static bool is_user(const struct jwt *identity, struct slice text)
+{
+    return slice_equals(identity_user(identity), text);
+}
+
+static void demote(struct architus *app, struct slice text,
+                   bool (*is_meant)(const struct jwt *identity, struct slice text))
+{
+    struct session *session, *spare;
+
+    HASH_ITER (hh, app->sessions, session, spare) {
+        struct jwt *identity = sio_identity(session->socket);
+
+        if (identity != NULL && is_meant(identity, text))
+            elevate_demote(session);
+    }
+}
+
+static void on_word(struct slice text, void *ctx)
+{
+    struct architus *app = ctx;
+    const char *blank = memchr(text.data, ' ', text.len);
+    struct slice what, rest;
+
+    if (blank == NULL)
+        return;
+    what = (struct slice){ text.data, (size_t)(blank - text.data) };
+    rest = (struct slice){ blank + 1, text.len - what.len - 1 };
+    if (slice_is(what, "check"))
+        watch_check_guild(app, rest);
+    else if (slice_is(what, "user"))
+        demote(app, rest, is_user);
+    else if (slice_is(what, "token"))
+        demote(app, rest, has_token);
+}
+
+struct herald *herald_create(struct architus *app)
+{
+    struct herald *herald = xcalloc(1, sizeof *herald);
+
+    herald->app = app;
+    list_init(&herald->words);
+    inbox_handle(app->node->inbox, "architus", on_word, app);
+    return herald;
+}
+
+void herald_destroy(struct herald **herald)
+{
+    struct herald *gone = *herald;
+
+    *herald = NULL;
+    if (gone == NULL)
+        return;
+    LIST_EACH (node, spare, &gone->words) {
+        word_free(LIST_ENTRY(node, struct word, node));
+    }
+    free(gone);
+}
