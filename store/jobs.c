@@ -125,6 +125,11 @@ void job_enqueue(struct store *store, const struct job_id *id, const struct job_
     buf_fini(&topic);
 }
 
+void job_heartbeat_key(const struct job_id *id, struct key *key)
+{
+    job_key(key, id, "hb");
+}
+
 /* ---- finding and listing ---------------------------------------------------------------------- */
 
 struct finding {

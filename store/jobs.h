@@ -70,6 +70,9 @@ struct job {
     struct slice universe;
 };
 
+/* Whoever follows a job subscribes to this key's events (TOPIC_KEY): "set" with every poll, "expired". */
+void job_heartbeat_key(const struct job_id *id, struct key *key);
+
 /* NOT_FOUND: it has no heartbeat. (lua/job_find.lua) */
 typedef void job_found_fn(enum result result, const struct job *job, void *ctx);
 void job_find(struct store *store, const struct job_id *id, job_found_fn *done, void *ctx,
