@@ -3,11 +3,13 @@
 #include "dialects/mailbox/mailbox.h"
 #include "dialects/push/push.h"
 #include "dialects/relay/relay.h"
+#include "dialects/socketio/socketio.h"
 #include "node.h"
 
 const struct dialect *const dialects[] = {
     &mailbox_dialect,
     &push_dialect,
     &relay_dialect,
+    &socketio_dialect,
 };
 const size_t dialect_count = sizeof dialects / sizeof dialects[0];

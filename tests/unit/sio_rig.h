@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "sio_inner.h"
+#include "sio_recover.h"
 
 /*
  * Connections and sockets over an engine, rooms and a clock that do what the test says, below two apps, "a" and
@@ -452,6 +452,87 @@ bool sio_auth_unpack(struct sio_socket *socket, struct unpack *image)
 {
     (void)socket;
     return unpack_number(image) == 8 && !image->is_broken;
+}
+
+/* ---- recovery: nobody comes back ---------------------------------------------------------------------- */
+
+bool sio_session_is_wanted(const struct sio_socket *socket)
+{
+    return rig.config.recovery_ms > 0 && sio_handshake(socket)->version == ENGINE_4;
+}
+
+void sio_session_create(struct sio_socket *socket, const char *pid)
+{
+    socket->session = xcalloc(1, sizeof *socket->session);
+    if (pid != NULL)
+        memcpy(socket->session->pid, pid, ENGINE_ID_LEN);
+    else
+        engine_random_id(socket->session->pid);
+}
+
+void sio_session_save(struct sio_socket *socket)
+{
+    (void)socket;
+}
+
+void sio_session_end(struct sio_socket *socket, const struct sio_end *end)
+{
+    (void)end;
+    free(socket->session);
+    socket->session = NULL;
+}
+
+void sio_session_offset(const struct sio_socket *socket, struct buf *out)
+{
+    (void)socket;
+    buf_add_text(out, "offset");
+}
+
+struct packet *sio_session_stamp(struct packet *packet, struct slice offset)
+{
+    note("stamped %.*s", (int)offset.len, offset.data);
+    return packet_ref(packet);
+}
+
+bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
+                        sio_recovered_fn *done, void *ctx, struct sio_recovery **slot)
+{
+    (void)sio;
+    (void)nsp;
+    (void)auth;
+    (void)done;
+    (void)ctx;
+    (void)slot;
+    return false;
+}
+
+void sio_recovery_destroy(struct sio_recovery **recovery)
+{
+    assert_null(*recovery);
+}
+
+bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket)
+{
+    (void)recovery;
+    (void)socket;
+    return false;
+}
+
+void sio_recovery_join(struct sio_recovery *recovery, struct sio_socket *socket)
+{
+    (void)recovery;
+    (void)socket;
+}
+
+void sio_recovery_replay(struct sio_recovery *recovery, struct sio_socket *socket)
+{
+    (void)recovery;
+    (void)socket;
+}
+
+void sio_supersede(struct sio_socket *socket)
+{
+    (void)socket;
 }
 
 /* ---- emits ------------------------------------------------------------------------------------------------- */

@@ -6,8 +6,10 @@
 #include "bridge/bridge.h"
 #include "diagnostic/diagnostic.h"
 #include "sio.h"
+#include "sio_auth.h"
 
 static const struct sio_app *const apps[] = {
+    &sio_auth_app,
     &diagnostic_app,
     &api_app,
     &bridge_app,
