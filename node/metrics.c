@@ -52,6 +52,9 @@ const char *limit_name(enum limit_kind limit)
 
 TWO(enqueue_labels, "status=\"queued\"", "status=\"live\"")
 TWO(recipient_labels, "to=\"bot\"", "to=\"mod\"")
+TWO(transport_labels, "transport=\"polling\"", "transport=\"websocket\"")
+TWO(move_labels, "way=\"out\"", "way=\"in\"")
+TWO(owner_labels, "owner=\"self\"", "owner=\"other\"")
 TWO(way_labels, "way=\"received\"", "way=\"sent\"")
 TWO(recovery_labels, "result=\"new\"", "result=\"recovered\"")
 TWO(badness_labels, "kind=\"malformed\"", "kind=\"misplaced\"")
@@ -96,6 +99,29 @@ static const char *relay_labels(size_t index)
 
     return labels("from", index < COUNT(statuses) ? "mod" : "bot", "status",
                   statuses[index % COUNT(statuses)]);
+}
+
+static const char *engine_opened_labels(size_t index)
+{
+    return labels("protocol", index < 2 ? "3" : "4", "transport",
+                  index % 2 == 0 ? "polling" : "websocket");
+}
+
+static const char *engine_closed_labels(size_t index)
+{
+    static const char *const ends[ENGINE_END_KINDS] = {
+        "transport_close",     "transport_error",   "ping_timeout",  "parse_error", "forced_close",
+        "forced_server_close", "server_disconnect", "shutting_down", "too_slow",
+    };
+
+    return label("reason", ends[index]);
+}
+
+static const char *code_labels(size_t index)
+{
+    const char code[] = { (char)('0' + index), '\0' };
+
+    return label("code", code);
 }
 
 static const char *refusal_labels(size_t index)
@@ -227,6 +253,13 @@ static const struct family node_families[] = {
     { "ws_active_connections", "players' connections open", ONE(metrics, push_active) },
     { "ws_messages_published_total", "messages published by servers", ONE(metrics, push_published) },
     { "ws_messages_delivered_total", "messages written to players' connections", ONE(metrics, push_delivered) },
+    { "signalbox_engine_opened_total", "connections of Engine.IO opened", MANY(metrics, engine_opened, engine_opened_labels) },
+    { "signalbox_engine_connections", "connections of Engine.IO open", MANY(metrics, engine_open, transport_labels) },
+    { "signalbox_engine_closed_total", "connections of Engine.IO closed, by reason", MANY(metrics, engine_closed, engine_closed_labels) },
+    { "signalbox_engine_refused_total", "requests of Engine.IO refused, by its error code", MANY(metrics, engine_refused, code_labels) },
+    { "signalbox_engine_upgrades_total", "connections that went from polling to a WebSocket here", ONE(metrics, engine_upgrades) },
+    { "signalbox_engine_moves_total", "connections that went to another node with their upgrade", MANY(metrics, engine_moves, move_labels) },
+    { "signalbox_engine_polls_total", "polls, by whose connection they were for", MANY(metrics, engine_polls, owner_labels) },
     { "signalbox_socketio_sockets", "Socket.IO sockets connected", ONE(metrics, socketio_sockets) },
     { "signalbox_socketio_connects_total", "Socket.IO sockets that were let in", ONE(metrics, socketio_connects) },
     { "signalbox_socketio_refused_total", "Socket.IO CONNECTs refused", MANY(metrics, socketio_refused, refusal_labels) },

@@ -56,6 +56,9 @@ enum socketio_token {
 enum { SOCKETIO_IN, SOCKETIO_OUT, SOCKETIO_WAYS };
 enum { SOCKETIO_MALFORMED, SOCKETIO_MISPLACED, SOCKETIO_BADNESSES };
 
+/* Ways in which a connection of Engine.IO ends: enum engine_end. */
+enum { ENGINE_END_KINDS = 9, ENGINE_ERROR_CODES = 6 };
+
 /* What became of a message of a redis emitter's. */
 enum emitter_outcome {
     EMITTER_PASSED,
@@ -84,7 +87,12 @@ struct metrics {
     uint64_t relay_delivered[2];                          /* to bot, to mod */
     uint64_t relay_mods, relay_bots;                      /* now */
     uint64_t push_active, push_published, push_delivered; /* the original's three */
-    uint64_t socketio_sockets, socketio_connects;         /* sockets: now */
+    uint64_t engine_opened[2][2];                         /* [protocol 3, 4][polling, WebSocket] */
+    uint64_t engine_open[2];                              /* [polling, WebSocket]: now */
+    uint64_t engine_closed[ENGINE_END_KINDS], engine_refused[ENGINE_ERROR_CODES];
+    uint64_t engine_upgrades, engine_moves[2];    /* moves: [away from here, to here] */
+    uint64_t engine_polls[2];                     /* of connections [here, elsewhere] */
+    uint64_t socketio_sockets, socketio_connects; /* sockets: now */
     uint64_t socketio_refused[SOCKETIO_REFUSALS];
     uint64_t socketio_tokens[SOCKETIO_TOKENS];
     uint64_t socketio_events, socketio_acks[SOCKETIO_WAYS];
@@ -92,7 +100,7 @@ struct metrics {
     uint64_t hook_malformed, hook_emits_failed, hook_events_refused;
     uint64_t hook_sessions_lost, hook_ends_given_up;
     uint64_t emitter_messages[EMITTER_OUTCOMES], emitter_listening; /* listening: now */
-    uint64_t socketio_recoveries[2]; /* not recovered, recovered */
+    uint64_t socketio_recoveries[2];                                /* not recovered, recovered */
     uint64_t socketio_emitted, socketio_asked;
     uint64_t socketio_delivered, socketio_volatile_skipped, socketio_malformed_entries;
     /* the process */

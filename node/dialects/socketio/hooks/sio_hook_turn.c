@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The order in which an answer is carried out is the order in which its effects can be seen: what the socket
+ * is remembered by, rooms left, rooms joined, and once those are in force emits, acknowledgement and end. A
+ * socket that ends meanwhile takes no more part; emits to rooms are made all the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "sio_emit.h"
+#include "sio_hook.h"
+
+/* ---- its text --------------------------------------------------------------------------------------- */
+
+bool sio_hook_turn_read(struct sio_hook_turn *turn, struct node *node, struct slice answer)
+{
+    struct why why = { "" };
+
+    turn->text = slice_dup(answer);
+    if (sio_hook_answer_parse((struct slice){ turn->text, answer.len }, &turn->answer, &why))
+        return true;
+    node->metrics.hook_malformed++;
+    log_peer(LOG_WARN, NULL, "hook.malformed", "what=%s", log_quote(why.text, strlen(why.text)));
+    sio_hook_turn_fini(turn);
+    return false;
+}
+
+void sio_hook_turn_fini(struct sio_hook_turn *turn)
+{
+    sio_hook_answer_fini(&turn->answer);
+    free(turn->text);
+    *turn = (struct sio_hook_turn){ .text = NULL };
+}
+
+/* ---- emits ------------------------------------------------------------------------------------------ */
+
+static void on_emitted(enum result result, const struct channel_appended *appended, void *ctx)
+{
+    struct node *node = ctx;
+
+    (void)appended;
+    if (result == RESULT_OK)
+        return;
+    node->metrics.hook_emits_failed++;
+    log_peer(LOG_WARN, NULL, "hook.emit_failed", "result=%s", result_name(result));
+}
+
+static void emit_to_rooms(struct sio_hook_guest *guest, const struct sio_hook_emit *emit,
+                          struct sio_hook_names rooms)
+{
+    struct sio_hooks *hooks = guest->hooks;
+    struct why why = { "" };
+    const struct sio_emit full = {
+        .to = { .realm = slice_of(guest->realm),
+                .nsp = emit->nsp.data != NULL ? emit->nsp : slice_of(guest->nsp),
+                .rooms = rooms.items,
+                .room_count = rooms.count,
+                .except = emit->except.items,
+                .except_count = emit->except.count },
+        .items = emit->items,
+        .attachments = emit->attachments.items,
+        .attachment_count = emit->attachments.count,
+        .is_volatile = emit->is_volatile,
+    };
+
+    if (sio_emit_check(hooks->sio, &full, &why)) {
+        sio_emit(hooks->sio, &full, on_emitted, hooks->node, NULL);
+        return;
+    }
+    hooks->node->metrics.hook_emits_failed++;
+    log_peer(LOG_WARN, NULL, "hook.emit_failed", "what=%s", log_quote(why.text, strlen(why.text)));
+}
+
+/* With attachments it goes by the socket's own room. */
+static void emit_to_socket(struct sio_hook_guest *guest, const struct sio_hook_emit *emit)
+{
+    struct slice id;
+
+    if (guest->socket == NULL)
+        return;
+    if (emit->attachments.count > 0) {
+        id = sio_id(guest->socket);
+        emit_to_rooms(guest, emit, (struct sio_hook_names){ &id, 1 });
+    } else if (!emit->is_volatile || sio_can_take(guest->socket)) {
+        sio_send(guest->socket, emit->items);
+    }
+}
+
+static void emit_all(struct sio_hook_guest *guest)
+{
+    const struct sio_hook_answer *answer = &guest->turn.answer;
+
+    for (size_t i = 0; i < answer->emit_count; i++) {
+        if (answer->emits[i].is_to_rooms)
+            emit_to_rooms(guest, &answer->emits[i], answer->emits[i].rooms);
+        else
+            emit_to_socket(guest, &answer->emits[i]);
+    }
+}
+
+/* ---- the acknowledgement ------------------------------------------------------------------------------ */
+
+static void acknowledge_error(struct sio_hook_guest *guest)
+{
+    struct buf text;
+
+    buf_init(&text, 256);
+    buf_add_text(&text, "[{\"error\":");
+    json_quote(&text, slice_of(guest->turn.error));
+    buf_add_text(&text, "}]");
+    sio_ack(guest->socket, guest->turn.ack_id, buf_slice(&text));
+    buf_fini(&text);
+}
+
+/* Whoever waits for an acknowledgement gets one, also where the back end has nothing to say. */
+static void acknowledge(struct sio_hook_guest *guest)
+{
+    const struct sio_hook_turn *turn = &guest->turn;
+    struct slice args = turn->answer.ack.data != NULL ? turn->answer.ack : SLICE_LITERAL("[]");
+
+    if (guest->socket == NULL || !turn->wants_ack)
+        return;
+    if (turn->error != NULL)
+        acknowledge_error(guest);
+    else if (turn->answer.attachments.count > 0)
+        sio_ack_binary(guest->socket, turn->ack_id, args, turn->answer.attachments.items,
+                       turn->answer.attachments.count);
+    else
+        sio_ack(guest->socket, turn->ack_id, args);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------- */
+
+/* Whatever ends the socket here comes back by sio_hook_guest_leave(), which waits for the turn to be over. */
+static void finish(struct sio_hook_guest *guest)
+{
+    emit_all(guest);
+    acknowledge(guest);
+    if (guest->turn.answer.disconnects && guest->socket != NULL)
+        sio_disconnect(guest->socket, false);
+    sio_hook_turn_fini(&guest->turn);
+    sio_hook_guest_go(guest);
+}
+
+static void on_joined(enum result result, void *ctx)
+{
+    struct sio_hook_guest *guest = ctx;
+
+    if (result != RESULT_OK) {
+        log_peer(LOG_WARN, NULL, "hook.join_failed", "result=%s", result_name(result));
+        guest->turn.error =
+            result == RESULT_REFUSED ? "Too many rooms." : "The store is unavailable.";
+    }
+    if (--guest->turn.joins_left == 0)
+        finish(guest);
+}
+
+static void change_rooms(struct sio_hook_guest *guest)
+{
+    const struct sio_hook_answer *answer = &guest->turn.answer;
+
+    if (answer->data.data != NULL)
+        sio_set_data(guest->socket, "hooks",
+                     slice_is(answer->data, "null") ? (struct slice){ NULL, 0 } : answer->data);
+    for (size_t i = 0; i < answer->leave.count; i++)
+        sio_leave(guest->socket, answer->leave.items[i]);
+    guest->turn.joins_left = answer->join.count;
+    for (size_t i = 0; i < answer->join.count; i++)
+        sio_join(guest->socket, answer->join.items[i], on_joined, guest);
+}
+
+void sio_hook_turn_begin(struct sio_hook_guest *guest)
+{
+    guest->turn.is_open = true;
+    if (guest->socket != NULL)
+        change_rooms(guest);
+    if (guest->turn.joins_left == 0)
+        finish(guest);
+}
+
+void sio_hook_turn_cut(struct sio_hook_guest *guest)
+{
+    if (guest->turn.joins_left == 0)
+        return;
+    guest->turn.joins_left = 0;
+    finish(guest);
+}
