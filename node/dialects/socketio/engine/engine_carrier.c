@@ -96,8 +96,10 @@ void carrier_attach(struct carrier *carrier, struct engine_conn *conn)
     carrier_enter(carrier, CARRIER_ATTACHED);
     carrier->conn = conn;
     conn->carrier = carrier;
-    carrier->engine->stats.upgrades++;
+    carrier->engine->node->metrics.engine_upgrades++;
     engine_conn_enter(conn, CONN_SOCKET);
+    if (conn->state != CONN_SOCKET) /* the upper layer would not go on */
+        return;
     ws_continue(carrier->ws);
     engine_conn_flush_socket(conn);
 }
@@ -162,7 +164,7 @@ static void open_connection(struct carrier *carrier)
     carrier_enter(carrier, CARRIER_ATTACHED);
     carrier->conn = conn;
     conn->carrier = carrier;
-    carrier->engine->stats.opened[carrier->version - ENGINE_3][1]++;
+    carrier->engine->node->metrics.engine_opened[carrier->version - ENGINE_3][1]++;
     engine_conn_open(conn);
     buf_init(&text, ENGINE_OPEN_MAX);
     buf_add_byte(&text, '0' + EIO_OPEN);
