@@ -466,7 +466,7 @@ static void too_slow(struct stage *stage)
     }
     session_get(&session, &answer);
     assert_int_equal(answer.status, 400);
-    assert_int_equal(engine_stats(stage->rig.engine)->closed[ENGINE_TOO_SLOW], 1);
+    assert_int_equal(stage->rig.node.metrics.engine_closed[ENGINE_TOO_SLOW], 1);
     free(large);
 }
 

@@ -136,7 +136,7 @@ static void upgrade(struct stage *stage)
     socket_expect(&socket, "text 4early\n");
     socket_say(&socket, "4hello");
     socket_expect(&socket, "text 4hello\n");
-    assert_int_equal(engine_stats(stage->rig.engine)->upgrades, 1);
+    assert_int_equal(stage->rig.node.metrics.engine_upgrades, 1);
     socket_end(&socket);
 }
 

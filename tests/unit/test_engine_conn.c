@@ -430,13 +430,13 @@ static void drained_at_its_rate(void **state)
     for (int i = 0; i < 5; i++)
         stage_session(stage);
     engine_drain(stage->engine);
-    assert_int_equal(stage->engine->stats.open_polling, 3);
+    assert_int_equal(stage->node.metrics.engine_open[0], 3);
     pass(100);
-    assert_int_equal(stage->engine->stats.open_polling, 1);
+    assert_int_equal(stage->node.metrics.engine_open[0], 1);
     pass(100);
-    assert_int_equal(stage->engine->stats.open_polling, 0);
+    assert_int_equal(stage->node.metrics.engine_open[0], 0);
     stage_turn(stage);
-    assert_int_equal(stage->engine->stats.closed[ENGINE_SHUTTING_DOWN], 5);
+    assert_int_equal(stage->node.metrics.engine_closed[ENGINE_SHUTTING_DOWN], 5);
     buf_clear(&notes);
 }
 

@@ -274,8 +274,8 @@ static void switched(void **state)
     expect("late: error 3");
     ws_fake_say(&ws, "4hello");
     expect("text hello");
-    assert_int_equal(stage->engine->stats.open_polling, 0);
-    assert_int_equal(stage->engine->stats.open_websocket, 1);
+    assert_int_equal(stage->node.metrics.engine_open[0], 0);
+    assert_int_equal(stage->node.metrics.engine_open[1], 1);
     end_direct(stage, &ws, CLOSE_PEER_CLOSED, "close transport close");
     get(stage, &poll, "later");
     expect("later: error 1");
@@ -516,7 +516,7 @@ static void images_that_make_no_sense(void **state)
     expect("unpack image");
     stage_turn(stage);
     expect_nothing();
-    assert_int_equal(stage->engine->stats.moves_in, 0);
+    assert_int_equal(stage->node.metrics.engine_moves[1], 0);
     buf_fini(&image);
 }
 

@@ -265,8 +265,3 @@ void engine_destroy(struct engine **engine)
     deadlines_destroy(&old->deadlines);
     uv_close((uv_handle_t *)&old->turn, on_turn_closed);
 }
-
-const struct engine_stats *engine_stats(const struct engine *engine)
-{
-    return &engine->stats;
-}

@@ -129,13 +129,4 @@ engine_number(const struct engine_conn *conn); /* unique in this process: conn=7
 enum { ENGINE_ID_LEN = 20 };
 void engine_random_id(char out[ENGINE_ID_LEN + 1]);
 
-struct engine_stats {
-    uint64_t opened[2][2];                 /* [version 3, 4][polling, websocket] */
-    uint64_t open_polling, open_websocket; /* now */
-    uint64_t closed[ENGINE_ENDS];
-    uint64_t upgrades, moves_out, moves_in, refused[6]; /* by error code */
-    uint64_t polls_here, polls_elsewhere; /* requests for a connection of this node, of another */
-};
-const struct engine_stats *engine_stats(const struct engine *engine);
-
 #endif

@@ -26,6 +26,8 @@ enum {
 
 #define TO(state) (1u << (state))
 
+_Static_assert((int)ENGINE_ENDS == (int)ENGINE_END_KINDS, "each end has its counter");
+
 /* ---- ends --------------------------------------------------------------------------------------------- */
 
 static const struct end_rule {
@@ -72,7 +74,7 @@ void engine_close(struct engine_conn *conn, enum engine_end how)
     if (conn->end != ENGINE_ENDS || conn->state > CONN_LEAVING)
         return;
     conn->end = (uint8_t)how;
-    conn->engine->stats.closed[how]++;
+    conn->engine->node->metrics.engine_closed[how]++;
     log_peer(LOG_INFO, NULL, "engine.close",
              "conn=%" PRIu64 " engine=%s reason=\"%s\" transport=%s age_ms=%" PRId64, conn->number,
              conn->engine->ops->name, ends[how].text,
@@ -119,12 +121,12 @@ static void on_limit(struct deadline *deadline)
 
 static void count(struct engine_conn *conn, enum engine_state state, int change)
 {
-    struct engine_stats *stats = &conn->engine->stats;
+    uint64_t *open = conn->engine->node->metrics.engine_open;
 
     if (state == CONN_POLLING)
-        stats->open_polling += (uint64_t)change;
+        open[0] += (uint64_t)change;
     else if (state == CONN_SOCKET)
-        stats->open_websocket += (uint64_t)change;
+        open[1] += (uint64_t)change;
 }
 
 void engine_conn_enter(struct engine_conn *conn, enum engine_state to)

@@ -137,7 +137,7 @@ static const struct slice errors[] = {
 
 static void visit_refuse(struct visit *visit, enum engine_error error)
 {
-    visit->engine->stats.refused[error]++;
+    visit->engine->node->metrics.engine_refused[error]++;
     log_peer(LOG_DEBUG, NULL, "engine.refused", "engine=%s code=%d", visit->engine->ops->name,
              error);
     visit_reply(visit, error == ENGINE_ERROR_FORBIDDEN ? 403 : 400, "application/json",
@@ -201,7 +201,7 @@ static void write_answer(struct engine *engine, struct http_request *request,
     if (answer->form == POLL_OK) {
         reply.body = SLICE_LITERAL("ok");
     } else if (answer->form == POLL_ERROR) {
-        engine->stats.refused[answer->error]++;
+        engine->node->metrics.engine_refused[answer->error]++;
         reply.body = errors[answer->error];
     } else if (answer->form == POLL_TEXT && answer->jsonp.data != NULL) {
         wrap(request, answer, &script, &reply, &headers);
@@ -291,7 +291,7 @@ static void visit_open_polling(struct visit *visit, enum engine_version version)
     conn->place = place;
     conn->has_b64 = slice_is(http_query(request, "b64"), "1");
     conn->is_jsonp = engine->settings.has_jsonp && http_has_query(request, "j");
-    engine->stats.opened[version - ENGINE_3][0]++;
+    engine->node->metrics.engine_opened[version - ENGINE_3][0]++;
     visitor = visitor_create(engine, request);
     engine_conn_open(conn);
     engine_conn_welcome(conn, &visitor->poll);
@@ -414,7 +414,7 @@ static void visit_known(struct visit *visit, const struct wish *wish)
     if (!engine_is_sid(wish->sid)) {
         visit_refuse(visit, ENGINE_ERROR_SID);
     } else if (wish->version == 0 && !engine_is_ours(engine, wish->sid)) {
-        visit_refuse(visit, ENGINE_ERROR_REQUEST); /* whatever it is, that is not its version */
+        visit_refuse(visit, ENGINE_ERROR_REQUEST);     /* whatever it is, that is not its version */
     } else if (wish->is_upgrade && wish->is_polling) { /* no transport of that name upgrades */
         visit_upgrade(visit, wish->version, ENGINE_WRONG_TRANSPORT, NULL);
     } else if (wish->is_upgrade && engine_is_ours(engine, wish->sid)) {

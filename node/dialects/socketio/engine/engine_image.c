@@ -125,6 +125,6 @@ struct engine_conn *engine_image_unpack(struct engine *engine, struct slice byte
         engine_conn_enter(conn, CONN_OVER);
         return NULL;
     }
-    engine->stats.moves_in++;
+    engine->node->metrics.engine_moves[1]++;
     return conn;
 }

@@ -51,7 +51,6 @@ struct engine {
     struct engine_files *files;
     struct engine_remote *remote;
     struct engine_moves *moves;
-    struct engine_stats stats;
     uint32_t drain_credit; /* connections that may be ended now, times the ticks of a second */
     size_t path_len;       /* of what it serves */
     bool has_files;

@@ -308,7 +308,7 @@ void engine_poll(struct engine *engine, const struct poll_request *request, stru
     struct engine_conn *conn;
     enum engine_verdict verdict = engine_find(engine, request->sid, request->version, &conn);
 
-    engine->stats.polls_here++;
+    engine->node->metrics.engine_polls[0]++;
     if (verdict != ENGINE_FOUND)
         engine_poll_refuse(poll, verdict);
     else if (request->is_post)

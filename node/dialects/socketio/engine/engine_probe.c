@@ -75,7 +75,7 @@ static void pack(struct engine_conn *conn)
         engine_close(conn, ENGINE_TRANSPORT_ERROR); /* the probe hears of it */
     } else {
         take_out(probe);
-        conn->engine->stats.moves_out++;
+        conn->engine->node->metrics.engine_moves[0]++;
         engine_conn_enter(conn, CONN_MOVED);
         probe->ops->on_packed(probe, buf_slice(&image));
     }

@@ -139,7 +139,7 @@ void engine_remote_poll(struct engine_remote *remote, const struct poll_request 
     struct engine *engine = remote->engine;
     bool is_full = remote->bytes + request->body.len > engine->node->config->poll_forward_max;
 
-    engine->stats.polls_elsewhere++;
+    engine->node->metrics.engine_polls[1]++;
     asking->remote = remote;
     asking->poll = poll;
     deadline_init(&asking->limit);
