@@ -10,6 +10,7 @@
 #include "http_stub.h"
 #include "sio_auth.h"
 #include "sio_inner.h"
+#include "sio_session.h"
 
 #define SECRET   "a secret that is not short"
 #define HS256    "{\"alg\":\"HS256\"}"
@@ -31,6 +32,7 @@ static struct rig {
     uint32_t step_ms; /* the last one that was asked for */
     const char *auth, *cookie, *query;
     bool is_in;
+    unsigned saves;
     void (*on_gone)(void *ctx); /* of the admission */
     void *gone_ctx;
     struct buf notes;
@@ -203,6 +205,12 @@ void sio_task_end(struct sio_task *task)
     if (task->socket != NULL)
         list_remove(&task->node);
     task->socket = NULL;
+}
+
+void sio_session_save(struct sio_socket *socket)
+{
+    assert_ptr_equal(socket, &rig.socket);
+    rig.saves++;
 }
 
 /* ---- the rig ------------------------------------------------------------------------------------ */
@@ -511,6 +519,7 @@ static void the_room_of_the_unauthenticated(void **state)
     expect("joins strangers\n");
     renew(token(SECRET, "{\"sub\":\"ann\"}"));
     expect("leaves strangers\nack 7 [{\"ok\":true,\"expires\":null}]\n");
+    assert_int_equal(rig.saves, 2); /* nobody, then somebody */
     ann = jwt_ref(sio_identity(&rig.socket));
     sio_set_identity(&rig.socket, NULL); /* signed out */
     expect("joins strangers\n");
@@ -556,6 +565,7 @@ static void an_end_is_told_of(void **state)
     expect(EXPIRING(00100));
     pass(WARN_MS + LEEWAY_MS - 65);
     expect("");
+    assert_false(sio_auth_has_ended(&rig.socket));
     pass(65);
     expect("[\"signalbox:token_expired\",{}]\ndisconnect\n");
     assert_null(rig.on_due);
@@ -563,11 +573,22 @@ static void an_end_is_told_of(void **state)
     assert_int_equal(rig.node.metrics.socketio_tokens[SOCKETIO_TOKEN_EXPIRED], 1);
 }
 
+static void an_end_that_came_elsewhere(void **state)
+{
+    (void)state;
+    connect_as(ending("ann", 100));
+    rig.now_ms += 100000 + LEEWAY_MS - 1;
+    assert_false(sio_auth_has_ended(&rig.socket));
+    rig.now_ms++;
+    assert_true(sio_auth_has_ended(&rig.socket));
+}
+
 static void a_token_without_end(void **state)
 {
     (void)state;
     connect_as(good("ann"));
     assert_null(rig.on_due);
+    assert_false(sio_auth_has_ended(&rig.socket));
 }
 
 /* Renewed at each warning, they are not renewed without a pause. */
@@ -782,6 +803,7 @@ int main(void)
         CASE(the_room_of_the_unauthenticated),
         CASE(it_moves),
         CASE(an_end_is_told_of),
+        CASE(an_end_that_came_elsewhere),
         CASE(a_token_without_end),
         CASE(a_short_token),
         CASE(far_ends_share_few_queues),
