@@ -5,11 +5,13 @@
 #include "api/api.h"
 #include "bridge/bridge.h"
 #include "diagnostic/diagnostic.h"
+#include "hooks/sio_hooks.h"
 #include "sio.h"
 #include "sio_auth.h"
 
 static const struct sio_app *const apps[] = {
     &sio_auth_app,
+    &sio_hooks_app,
     &diagnostic_app,
     &api_app,
     &bridge_app,
