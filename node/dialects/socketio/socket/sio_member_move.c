@@ -10,12 +10,18 @@
 /* Own rooms come on top of the others. */
 enum { MEMBERS_MAX = 16384 };
 
+/* One that has come from elsewhere has a cursor before it is listened to here. */
+static bool has_cursor(const struct sio_member *member)
+{
+    return member->is_listening || member->listener.is_placed;
+}
+
 static void pack(struct sio_member *member, struct buf *image)
 {
     pack_slice(image, member->room);
     pack_number(image, member->index);
-    pack_number(image, member->is_listening);
-    if (member->is_listening) {
+    pack_number(image, has_cursor(member));
+    if (has_cursor(member)) {
         pack_number(image, member->from);
         pack_number(image, member->listener.cursor);
     }
