@@ -441,6 +441,7 @@ static void too_many_packets(struct stage *stage)
     expect(&answer, 200, "ok");
     session_get(&session, &answer);
     assert_int_equal(answer.status, 400);
+    assert_int_equal(stage->rig.node.metrics.limits[LIMIT_SOCKETIO_POST_PACKETS], 1);
 }
 
 static void too_slow(struct stage *stage)

@@ -221,6 +221,7 @@ static void upgrade_too_late(struct stage *stage)
     open_socket_of(stage, &socket, &session);
     socket_say(&socket, "2probe");
     socket_expect(&socket, "text 3probe\nclose\n");
+    assert_int_equal(stage->rig.node.metrics.limits[LIMIT_SOCKETIO_UPGRADE_TIME], 1);
     socket_end(&socket);
     open_socket_of(stage, &socket, &session); /* the next one may try */
     socket_say(&socket, "2probe");

@@ -304,7 +304,7 @@ static void beyond_the_bound(void **state)
 
     assert_int_equal(engine_send(conn, packet), ENGINE_QUEUED); /* alone it may be of any size */
     assert_int_equal(engine_send(conn, small), ENGINE_FULL);
-    assert_int_equal(stage->node.metrics.limits[LIMIT_WS_PENDING], 1);
+    assert_int_equal(stage->node.metrics.limits[LIMIT_SOCKETIO_PENDING], 1);
     engine_answer(conn, small);
     get(stage, &poll, "next");
     buf_clear(&notes);

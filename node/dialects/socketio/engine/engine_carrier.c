@@ -66,7 +66,10 @@ static void give_up(struct carrier *carrier)
 
 static void on_late(struct deadline *deadline)
 {
-    give_up(LIST_ENTRY(deadline, struct carrier, patience));
+    struct carrier *carrier = LIST_ENTRY(deadline, struct carrier, patience);
+
+    carrier->engine->node->metrics.limits[LIMIT_SOCKETIO_UPGRADE_TIME]++;
+    give_up(carrier);
 }
 
 /* ---- before it is attached ---------------------------------------------------------------------------------- */

@@ -263,8 +263,10 @@ static void read_payload(struct engine_conn *conn, struct slice body, bool is_oc
                     body, conn->engine->settings.post_packets);
     while (engine_conn_is_live(conn) && (step = eio_read(&reader, &packet)) == EIO_PACKET)
         engine_conn_receive(conn, &packet);
-    if (step == EIO_BROKEN)
+    if (step == EIO_BROKEN) {
+        conn->engine->node->metrics.limits[LIMIT_SOCKETIO_POST_PACKETS] += reader.packets_left == 0;
         engine_close(conn, ENGINE_PARSE_ERROR);
+    }
     eio_reader_fini(&reader);
 }
 

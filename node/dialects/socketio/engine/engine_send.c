@@ -63,7 +63,7 @@ static enum engine_sent send_within(struct engine_conn *conn, const struct packe
     if (!takes_packets(conn))
         return ENGINE_FULL;
     if (waiting > 0 && waiting + packet_bytes(packet) > bound) {
-        conn->engine->node->metrics.limits[LIMIT_WS_PENDING]++;
+        conn->engine->node->metrics.limits[LIMIT_SOCKETIO_PENDING]++;
         conn->owes_drain = true;
         return ENGINE_FULL;
     }
