@@ -39,7 +39,7 @@ static void test_the_second_refuses(void **state)
     rig_expect("b admit / id-1 {}", "c1 > 44{\"message\":\"Not \\\"authorized\\\"\",\"data\":"
                                     "{\"code\":\"E001\"}}");
     assert_int_equal(rig.node.metrics.socketio_refused[SOCKETIO_REFUSED], 1);
-    assert_int_equal(rig.sio->sockets_open, 0);
+    assert_int_equal(rig.node.metrics.socketio_sockets, 0);
     rig.decisions[0] = rig.decisions[1] = RIG_ADMIT;
     rig_text(conn, "0{\"a\":1}"); /* the connection lives */
     rig_joined(RESULT_OK);

@@ -115,8 +115,12 @@ static void test_its_client_goes_while_an_event_is_on_its_way(void **state)
 static void test_found_while_it_lives(void **state)
 {
     struct engine_conn *conn = rig_connected();
+    char name[400];
 
     (void)state;
+    memset(name, '/', sizeof name);
+    assert_null(sio_find(rig.sio, (struct slice){ name, sizeof name }, slice_of("id-1")));
+    assert_null(sio_find(rig.sio, slice_of("/"), (struct slice){ name, sizeof name }));
     assert_ptr_equal(sio_find(rig.sio, slice_of("/"), slice_of("id-1")), rig.socket);
     assert_null(sio_find(rig.sio, slice_of("/admin"), slice_of("id-1")));
     assert_null(sio_find(rig.sio, slice_of("/"), slice_of("id-2")));
@@ -367,7 +371,7 @@ static void test_a_move(void **state)
                          "\"remember\""));
     rig_pass(100000); /* it is in a namespace: nothing is due */
     rig_expect_nothing();
-    assert_int_equal(rig.sio->sockets_open, 2);
+    assert_int_equal(rig.node.metrics.socketio_sockets, 2);
     rig_closed(conn, ENGINE_TRANSPORT_CLOSE);
     rig_forget_notes();
     buf_fini(&image);
@@ -477,7 +481,7 @@ static void test_broken_images(void **state)
     buf_add_byte(&image, 'x');
     assert_null(unpack(ENGINE_4, buf_slice(&image))->upper);
     rig_turn();
-    assert_int_equal(rig.sio->sockets_open, 0);
+    assert_int_equal(rig.node.metrics.socketio_sockets, 0);
     rig_forget_notes();
     buf_fini(&image);
 }

@@ -44,7 +44,6 @@ struct sio {
     struct sio_rooms *rooms;       /* sio_room.h */
     struct sio_delivery *delivery; /* the entry that is being delivered, decoded; sio_deliver.c */
     struct sio_asks *asks;         /* sio_ask.c */
-    uint64_t sockets_open;
     uint32_t connect_timeout_ms;
 };
 

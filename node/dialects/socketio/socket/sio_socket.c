@@ -27,31 +27,35 @@ const struct sio_end sio_moved = {
 
 /* ---- the table of sockets -------------------------------------------------------------------------- */
 
-static size_t key_len(const struct sio_socket *socket)
-{
-    return strlen(socket->nsp) + 1 + strlen(socket->id);
-}
+/* A namespace and, behind its NUL, an id. */
+enum { KEY_MAX_BYTES = SIO_NAME_MAX + 1 + SIO_ID_MAX };
 
-static char *key_make_of(struct slice nsp, struct slice id, size_t *len_out)
+static size_t key_write(char key[KEY_MAX_BYTES], struct slice nsp, struct slice id)
 {
-    char *key = xmalloc(nsp.len + id.len + 2);
-
+    assert(nsp.len <= SIO_NAME_MAX && id.len < SIO_ID_MAX);
     memcpy(key, nsp.data, nsp.len);
     key[nsp.len] = '\0';
     memcpy(key + nsp.len + 1, id.data, id.len);
-    key[nsp.len + 1 + id.len] = '\0';
-    *len_out = nsp.len + 1 + id.len;
-    return key;
+    return nsp.len + 1 + id.len;
+}
+
+static char *key_create(struct slice nsp, struct slice id)
+{
+    char key[KEY_MAX_BYTES];
+
+    return slice_dup((struct slice){ key, key_write(key, nsp, id) });
 }
 
 struct sio_socket *sio_find(struct sio *sio, struct slice nsp, struct slice id)
 {
     struct sio_socket *socket;
+    char key[KEY_MAX_BYTES];
     size_t len;
-    char *key = key_make_of(nsp, id, &len);
 
+    if (nsp.len > SIO_NAME_MAX || id.len >= SIO_ID_MAX)
+        return NULL;
+    len = key_write(key, nsp, id);
     HASH_FIND(hh, sio->sockets, key, len, socket);
-    free(key);
     return socket;
 }
 
@@ -62,14 +66,14 @@ static void enlist(struct sio_socket *socket)
 
     if (older != NULL)
         sio_socket_yield(older);
-    HASH_ADD_KEYPTR(hh, socket->sio->sockets, socket->nsp, key_len(socket), socket);
+    HASH_ADD_KEYPTR(hh, socket->sio->sockets, socket->nsp,
+                    strlen(socket->nsp) + 1 + strlen(socket->id), socket);
 }
 
 /* ---- its states -------------------------------------------------------------------------------------- */
 
 static void on_entering_connected(struct sio_socket *socket)
 {
-    socket->sio->sockets_open++;
     socket->sio->node->metrics.socketio_connects++;
     socket->sio->node->metrics.socketio_sockets++;
 }
@@ -108,14 +112,13 @@ void sio_socket_enter(struct sio_socket *socket, enum sio_state to)
 struct sio_socket *sio_socket_create(struct sio_conn *conn, struct slice nsp, const char *id)
 {
     struct sio_socket *socket = xcalloc(1, sizeof *socket);
-    size_t key_bytes;
 
     assert(strlen(id) < sizeof socket->id);
     socket->sio = conn->sio;
     socket->conn = conn;
     socket->state = SIO_ADMITTING;
     strcpy(socket->id, id);
-    socket->nsp = key_make_of(nsp, slice_of(id), &key_bytes);
+    socket->nsp = key_create(nsp, slice_of(id));
     list_init(&socket->tasks);
     list_init(&socket->members);
     list_init(&socket->data);
@@ -128,11 +131,10 @@ struct sio_socket *sio_socket_create(struct sio_conn *conn, struct slice nsp, co
 void sio_socket_rename(struct sio_socket *socket, const char *id)
 {
     char *former = socket->nsp;
-    size_t key_bytes;
 
     assert(socket->state == SIO_ADMITTING && strlen(id) < sizeof socket->id);
     strcpy(socket->id, id);
-    socket->nsp = key_make_of(slice_of(former), slice_of(id), &key_bytes);
+    socket->nsp = key_create(slice_of(former), slice_of(id));
     free(former);
 }
 
@@ -185,7 +187,6 @@ static void count_out(struct sio_socket *socket)
     HASH_DELETE(hh, socket->sio->sockets, socket);
     if (socket->state != SIO_CONNECTED)
         return;
-    socket->sio->sockets_open--;
     socket->sio->node->metrics.socketio_sockets--;
 }
 
