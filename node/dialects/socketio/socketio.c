@@ -3,9 +3,11 @@
 #include "socketio.h"
 
 #include "api/api.h"
+#include "architus/architus.h"
 #include "bridge/bridge.h"
 #include "diagnostic/diagnostic.h"
 #include "hooks/sio_hooks.h"
+#include "jobs/jobs.h"
 #include "sio.h"
 #include "sio_auth.h"
 
@@ -14,7 +16,9 @@ static const struct sio_app *const apps[] = {
     &sio_hooks_app,
     &diagnostic_app,
     &api_app,
+    &jobs_app,
     &bridge_app,
+    &architus_app,
 };
 
 static void *socketio_open(struct node *node)

@@ -46,17 +46,20 @@ static void answer_close(struct request *request)
     struct answer *answer = xcalloc(1, sizeof *answer);
 
     answer->data = request->data;
+    request->data_count = 0;
     buf_init(&request->data, DATA_MAX);
     list_append(&request->answers, &answer->node);
 }
 
 void request_add(struct request *request, struct slice entity)
 {
-    if (request->data.len > 0 && request->data.len + entity.len >= ANSWER_BYTES)
+    if (request->data_count == ANSWER_ENTITIES ||
+        (request->data.len > 0 && request->data.len + entity.len >= ANSWER_BYTES))
         answer_close(request);
     if (request->data.len > 0)
         buf_add_byte(&request->data, ',');
     buf_add_slice(&request->data, entity);
+    request->data_count++;
 }
 
 void request_add_absent(struct request *request, struct slice id)

@@ -103,7 +103,10 @@ static void on_gone(struct sio_task *task)
 
 static void on_drain(struct sio_task *task)
 {
-    answers_pump(LIST_ENTRY(task, struct request, task));
+    struct request *request = LIST_ENTRY(task, struct request, task);
+
+    if (request->wait == REQUEST_FOR_SOCKET)
+        answers_pump(request);
 }
 
 static void request_occupy(struct request *request)

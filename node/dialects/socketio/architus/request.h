@@ -7,13 +7,14 @@
 /*
  * One pool_* event, from the client's question to the answer that is marked finished.
  *
- * Entities are put together to answers of about ANSWER_BYTES, which are sent as the socket takes them. While a
+ * Entities are put together to answers of about ANSWER_BYTES (at most ANSWER_ENTITIES), which are sent as the socket
+ * takes them. While a
  * request waits for the socket, or for its next attempt, it is parked: the client may then move to another
  * node, where the request begins anew from its text (an entity may come twice, the last answer once).
  */
 struct request;
 
-enum { ANSWER_BYTES = 128 * 1024, RETRY_MS = 10000 };
+enum { ANSWER_BYTES = 128 * 1024, ANSWER_ENTITIES = POOL_PAGE, RETRY_MS = 10000 };
 
 /* What a request waits for that is not under way. */
 enum request_wait {
@@ -51,6 +52,7 @@ struct request {
 
     struct list answers; /* that wait for the socket */
     struct buf data, absent;
+    size_t data_count; /* entities in `data` */
 
     struct store_op *reading;
     struct flight_wait waiting;
