@@ -267,6 +267,7 @@ void sio_hook_refusal_parse(struct slice body, struct buf *message, struct slice
     *data_out = (struct slice){ NULL, 0 };
     if (!json_parse(body, &whole) || !json_members(whole, members, 2))
         return;
-    json_text(members[0].value, message);
+    if (!json_text(members[0].value, message))
+        buf_clear(message);
     *data_out = members[1].value.raw;
 }
