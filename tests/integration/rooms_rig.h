@@ -160,6 +160,8 @@ enum engine_sent sio_socket_deliver(struct sio_socket *socket, struct packet *pa
     text.len--;
     assert_int_equal(sio_packet_read(text, 1000, &read), SIO_FINE);
     client->last_ack = read.has_id ? read.id : 0;
+    if (client->waits)
+        client->engine.is_writable = false;
     return client->waits ? ENGINE_QUEUED : ENGINE_WRITTEN;
 }
 

@@ -188,6 +188,16 @@ static void test_gap_ends_the_connection(void **state)
     assert_int_equal(quick->packets, 160);
 }
 
+/* The first entry of a channel is read, and not volatile's fault. */
+static void test_volatile_may_be_the_first(void **state)
+{
+    struct client *client = client_in(&rig.a, "/", "A");
+
+    (void)state;
+    emit_as(&rig.b, &(struct whom){ "/", "A", NULL }, "[\"now\"]", true);
+    client_expect(client, "42[\"now\"]\n");
+}
+
 static void test_volatile_is_for_those_who_can_take_it_now(void **state)
 {
     struct client *ready = client_in(&rig.a, "/", "A"), *busy = client_in(&rig.a, "/", "B");
@@ -206,6 +216,7 @@ static void test_volatile_is_for_those_who_can_take_it_now(void **state)
     client_expect(ready, "42[\"first\"]\n42[\"now\"]\n42[\"last\"]\n");
     client_expect(busy, "42[\"first\"]\n42[\"last\"]\n");
     behind->room = -1;
+    behind->waits = true;
     sio_members_drain(&behind->socket);
     client_expect(behind, "42[\"first\"]\n42[\"last\"]\n");
     assert_int_equal(rig.a.node.metrics.socketio_volatile_skipped, 2);
@@ -621,6 +632,7 @@ int main(void)
         TEST(test_all_members_see_one_order),
         TEST(test_slow_client_holds_up_nobody_and_misses_nothing),
         TEST(test_gap_ends_the_connection),
+        TEST(test_volatile_may_be_the_first),
         TEST(test_volatile_is_for_those_who_can_take_it_now),
         TEST(test_targets),
         TEST(test_restricted_sockets_hear_no_broadcasts),

@@ -102,9 +102,14 @@ static enum hub_take take_of(enum engine_sent sent)
     }
 }
 
+/* Volatile: for those who can take it now. It expires soon, unless it has an id or asks: then only those who
+ * are at the tip are in time. */
 static bool is_too_late(const struct sio_socket *socket, const struct hub_entry *entry)
 {
-    return !entry->is_live || !engine_is_writable(socket->conn->engine);
+    int64_t soon_ms = store_now_ms(socket->sio->node->store) + SIO_VOLATILE_TTL_MS;
+
+    return !engine_is_writable(socket->conn->engine) ||
+           (!entry->is_live && entry->expires_ms > soon_ms);
 }
 
 static enum hub_take give_event(struct sio_member *member, const struct hub_entry *entry)

@@ -11,8 +11,6 @@
 #include "sio_name.h"
 #include "sio_post.h"
 
-enum { VOLATILE_TTL_MS = 1000 };
-
 /* ---- what may be emitted ---------------------------------------------------------------------------- */
 
 static bool check_rooms(const struct slice *rooms, size_t count, const char *what, struct why *why)
@@ -137,8 +135,7 @@ struct sio_packet sio_packet_of(const struct sio_emit *emit)
     };
 }
 
-/* An id must be remembered for longer than a volatile entry lives; such an entry is for those who are at the
- * tip anyway. */
+/* An id must be remembered for longer than a volatile entry lives. */
 void sio_emit(struct sio *sio, const struct sio_emit *emit, sio_emitted_fn *done, void *ctx,
               struct store_op **slot)
 {
@@ -149,7 +146,7 @@ void sio_emit(struct sio *sio, const struct sio_emit *emit, sio_emitted_fn *done
                    .attachments = { emit->attachments, emit->attachment_count } },
         .packet = &packet,
         .once = emit->once,
-        .ttl_ms = emit->is_volatile && emit->once.data == NULL ? VOLATILE_TTL_MS : 0,
+        .ttl_ms = emit->is_volatile && emit->once.data == NULL ? SIO_VOLATILE_TTL_MS : 0,
     };
 
     sio->node->metrics.socketio_emitted++;

@@ -29,7 +29,8 @@ enum sio_entry_kind {
 };
 
 enum {
-    SIO_ENTRY_LIST_MAX = 1024, /* items of a list */
+    SIO_ENTRY_LIST_MAX = 1024,  /* items of a list */
+    SIO_VOLATILE_TTL_MS = 1000, /* how long a volatile event may take */
 };
 #define SIO_ACK_ID_MAX 999999999999999u /* 15 digits: a client keeps them as a double */
 
