@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Engine.IO against the behaviours of the official suites (socketio.md, section 21): each is a row, for protocol 4 and
+ * Engine.IO against the behaviours of the official suites: each is a row, for protocol 4 and
  * for 3. What only one of them has stands in a row of its own.
  */
 #include "engine_alone.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Heartbeat (socketio.md, section 8).
+ * Heartbeat.
  *
  *     EIO4   we ping, an interval after the open or the last pong; a pong is due within the time-out
  *     EIO3   the client pings; the next one is due within interval and time-out

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The door: HTTP requests, checked in the order of socketio.md, section 2, and what is written around an answer:
- * status, headers, CORS, errors, JSON-P. What a poll is answered comes from its connection, here or elsewhere.
+ * The door: HTTP requests, checked in the order in which Engine.IO's clients expect it: what they are, whether they may, and
+ * who answers them: a connection here, the owner of one elsewhere, or we at once.
  */
-#include <assert.h>
+#include "engine_door.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "engine_inner.h"
-#include "origin.h"
 
 /* One request, while it is looked at. */
 struct visit {
@@ -19,91 +18,7 @@ struct visit {
     struct buf headers;       /* of the answer, NUL-terminated          */
 };
 
-/* A poll that came by HTTP. */
-struct visitor {
-    struct poll poll;
-    struct engine *engine;
-    struct http_request *request;
-};
-
-/* ---- CORS ----------------------------------------------------------------------------------------------- */
-
-static const struct strings *origins_of(const struct engine *engine)
-{
-    return &engine->node->config->origins;
-}
-
-static bool has_cors(const struct engine *engine)
-{
-    return engine->settings.is_open_to_all || origins_of(engine)->count > 0;
-}
-
-static bool is_welcome(const struct engine *engine, struct slice origin)
-{
-    return engine->settings.is_open_to_all || origin.data == NULL ||
-           origin_is_allowed(origins_of(engine), origin);
-}
-
-static bool is_printable(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char byte = (unsigned char)text.data[i];
-
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
-            return false;
-    }
-    return true;
-}
-
-/* The origin itself and never "*": that is of no use to requests with credentials, which those of the 2.x
- * browser client all are. */
-static void add_cors(const struct engine *engine, const struct http_request *request,
-                     struct buf *out)
-{
-    struct slice origin = http_header(request, "origin");
-
-    if (!has_cors(engine))
-        return;
-    if (origin.data != NULL && is_printable(origin) && is_welcome(engine, origin)) {
-        buf_add_text(out, "Access-Control-Allow-Origin: ");
-        buf_add_slice(out, origin);
-        buf_add_text(out, "\r\nAccess-Control-Allow-Credentials: true\r\n");
-    }
-    buf_add_text(out, http_request_method(request) == HTTP_OPTIONS
-                          ? "Vary: Origin, Access-Control-Request-Headers\r\n"
-                          : "Vary: Origin\r\n");
-}
-
-static void add_preflight(const struct http_request *request, struct buf *out)
-{
-    struct slice headers = http_header(request, "access-control-request-headers");
-
-    buf_add_text(out, "Access-Control-Allow-Methods: GET,POST,OPTIONS\r\n");
-    if (headers.len > 0 && is_printable(headers)) {
-        buf_add_text(out, "Access-Control-Allow-Headers: ");
-        buf_add_slice(out, headers);
-        buf_add_text(out, "\r\n");
-    }
-    buf_add_text(out, "Access-Control-Max-Age: 600\r\n");
-}
-
 /* ---- answers -------------------------------------------------------------------------------------------- */
-
-static void headers_init(struct buf *headers, const struct engine *engine,
-                         const struct http_request *request)
-{
-    enum { OWN_MAX = 1024 };
-
-    buf_init(headers, engine->node->config->max_header + OWN_MAX); /* it echoes what is in those */
-    add_cors(engine, request, headers);
-}
-
-static const char *headers_end(struct buf *headers)
-{
-    buf_add_byte(headers, '\0');
-    assert(!headers->has_overflowed);
-    return headers->data;
-}
 
 static void visit_end(struct visit *visit)
 {
@@ -113,27 +28,14 @@ static void visit_end(struct visit *visit)
 /* The request is answered here, and goes to no connection. */
 static void visit_reply(struct visit *visit, int status, const char *type, struct slice body)
 {
-    if (visit->arriving != NULL) {
-        engine_poll_forget(&visit->arriving->poll);
-        free(visit->arriving);
-    }
-    http_reply(visit->request, &(struct http_reply){ .status = status,
-                                                     .type = type,
-                                                     .body = body,
-                                                     .headers = headers_end(&visit->headers) });
+    visitor_forget(&visit->arriving);
+    http_reply(visit->request,
+               &(struct http_reply){ .status = status,
+                                     .type = type,
+                                     .body = body,
+                                     .headers = engine_headers_end(&visit->headers) });
     visit_end(visit);
 }
-
-#define ERROR(code, text) SLICE_LITERAL("{\"code\":" #code ",\"message\":\"" text "\"}")
-
-static const struct slice errors[] = {
-    [ENGINE_ERROR_TRANSPORT] = ERROR(0, "Transport unknown"),
-    [ENGINE_ERROR_SID] = ERROR(1, "Session ID unknown"),
-    [ENGINE_ERROR_METHOD] = ERROR(2, "Bad handshake method"),
-    [ENGINE_ERROR_REQUEST] = ERROR(3, "Bad request"),
-    [ENGINE_ERROR_FORBIDDEN] = ERROR(4, "Forbidden"),
-    [ENGINE_ERROR_VERSION] = ERROR(5, "Unsupported protocol version"),
-};
 
 static void visit_refuse(struct visit *visit, enum engine_error error)
 {
@@ -141,7 +43,7 @@ static void visit_refuse(struct visit *visit, enum engine_error error)
     log_peer(LOG_DEBUG, NULL, "engine.refused", "engine=%s code=%d", visit->engine->ops->name,
              error);
     visit_reply(visit, error == ENGINE_ERROR_FORBIDDEN ? 403 : 400, "application/json",
-                errors[error]);
+                engine_error_body(error));
 }
 
 static void visit_unavailable(struct visit *visit)
@@ -150,103 +52,7 @@ static void visit_unavailable(struct visit *visit)
     visit_reply(visit, 503, NULL, SLICE_LITERAL(""));
 }
 
-/* ---- polls ------------------------------------------------------------------------------------------------ */
-
-static const struct {
-    const char *type, *headers;
-} forms[POLL_FORMS] = {
-    [POLL_TEXT] = { "text/plain; charset=UTF-8", "Cache-Control: no-store\r\n" },
-    [POLL_BINARY] = { "application/octet-stream", "Cache-Control: no-store\r\n" },
-    [POLL_OK] = { "text/html", "Cache-Control: no-store\r\n" },
-    [POLL_ERROR] = { "application/json", "" },
-    [POLL_EMPTY] = { NULL, "" },
-};
-
-/* Internet Explorer took payloads for pages. */
-static bool is_old_explorer(const struct http_request *request)
-{
-    struct slice agent = http_header(request, "user-agent");
-
-    return agent.len > 0 && (memmem(agent.data, agent.len, ";MSIE", 5) != NULL ||
-                             memmem(agent.data, agent.len, "Trident/", 8) != NULL);
-}
-
-static void wrap(struct http_request *request, const struct poll_answer *answer, struct buf *script,
-                 struct http_reply *reply, struct buf *headers)
-{
-    enum { SCRIPT_MAX = 64, ESCAPE_MAX = 6 };
-    struct slice index = http_query(request, "j");
-
-    buf_init(script, SCRIPT_MAX + ESCAPE_MAX * answer->body.len);
-    eio_jsonp_wrap(script, index.len > 0 ? index : answer->jsonp, answer->body);
-    reply->type = "text/javascript; charset=UTF-8";
-    reply->body = buf_slice(script);
-    buf_add_text(headers, "X-Content-Type-Options: nosniff\r\n");
-}
-
-static void write_answer(struct engine *engine, struct http_request *request,
-                         const struct poll_answer *answer)
-{
-    struct http_reply reply = { .status = answer->status,
-                                .type = forms[answer->form].type,
-                                .body = answer->body };
-    struct buf headers, script = { NULL, 0, 0, 0, false };
-
-    headers_init(&headers, engine, request);
-    buf_add_text(&headers, forms[answer->form].headers);
-    if (answer->status == 503)
-        buf_add_text(&headers, "Retry-After: 1\r\n");
-    if (answer->status == 200 && is_old_explorer(request))
-        buf_add_text(&headers, "X-XSS-Protection: 0\r\n");
-    if (answer->form == POLL_OK) {
-        reply.body = SLICE_LITERAL("ok");
-    } else if (answer->form == POLL_ERROR) {
-        engine->node->metrics.engine_refused[answer->error]++;
-        reply.body = errors[answer->error];
-    } else if (answer->form == POLL_TEXT && answer->jsonp.data != NULL) {
-        wrap(request, answer, &script, &reply, &headers);
-    }
-    reply.headers = headers_end(&headers);
-    http_reply(request, &reply);
-    buf_fini(&script);
-    buf_fini(&headers);
-}
-
-static void on_answer(struct poll *poll, const struct poll_answer *answer)
-{
-    struct visitor *visitor = LIST_ENTRY(poll, struct visitor, poll);
-    struct engine *engine = visitor->engine;
-    struct http_request *request = visitor->request;
-
-    free(visitor);
-    if (answer->form == POLL_CUT)
-        http_cut(request);
-    else
-        write_answer(engine, request, answer);
-}
-
-static void on_gone(void *ctx)
-{
-    struct visitor *visitor = ctx;
-
-    if (visitor->poll.conn != NULL)
-        engine_poll_gone(&visitor->poll);
-    else
-        engine_remote_gone(visitor->engine->remote, &visitor->poll);
-    free(visitor);
-}
-
-static struct visitor *visitor_create(struct engine *engine, struct http_request *request)
-{
-    static const struct poll_ops ops = { .answer = on_answer };
-    struct visitor *visitor = xcalloc(1, sizeof *visitor);
-
-    visitor->poll.ops = &ops;
-    visitor->engine = engine;
-    visitor->request = request;
-    http_wait(request, on_gone, visitor);
-    return visitor;
-}
+/* ---- polls ---------------------------------------------------------------------------------------------------- */
 
 /* Its connection is here, or its owner is asked. */
 static void visit_poll(struct visit *visit, const struct poll_request *poll)
@@ -299,7 +105,7 @@ static void visit_open_polling(struct visit *visit, enum engine_version version)
 
 static void visit_open_websocket(struct visit *visit, enum engine_version version)
 {
-    carrier_create_direct(visit->engine, visit->request, headers_end(&visit->headers),
+    carrier_create_direct(visit->engine, visit->request, engine_headers_end(&visit->headers),
                           engine_handshake_of(visit->engine, visit->request, version));
     visit_end(visit);
 }
@@ -328,8 +134,8 @@ static void visit_upgrade(struct visit *visit, enum engine_version version,
         visit_unavailable(visit);
         break;
     default: /* FOUND; or it is closed as soon as it is open */
-        carrier_create_probing(visit->engine, visit->request, headers_end(&visit->headers), version,
-                               home);
+        carrier_create_probing(visit->engine, visit->request, engine_headers_end(&visit->headers),
+                               version, home);
         visit_end(visit);
         break;
     }
@@ -342,7 +148,7 @@ static void on_home(enum engine_verdict verdict, struct home *home, void *ctx)
     enum engine_version version = knock->version;
 
     free(knock);
-    headers_init(&visit.headers, visit.engine, visit.request);
+    engine_headers_init(&visit.headers, visit.engine, visit.request);
     visit_upgrade(&visit, version, verdict, home);
 }
 
@@ -459,9 +265,9 @@ static void visit_go_in(struct visit *visit)
     read_wish(visit->engine, visit->request, &wish);
     if (!wish.is_polling && !wish.is_websocket)
         visit_refuse(visit, ENGINE_ERROR_TRANSPORT);
-    else if (!is_printable(origin))
+    else if (!engine_is_printable(origin))
         visit_refuse(visit, ENGINE_ERROR_REQUEST);
-    else if (!is_welcome(visit->engine, origin))
+    else if (!engine_is_welcome(visit->engine, origin))
         visit_refuse(visit, ENGINE_ERROR_FORBIDDEN);
     else if (wish.sid.len > 0 || (wish.sid.data == NULL && http_has_query(visit->request, "sid")))
         visit_known(visit, &wish);
@@ -476,13 +282,13 @@ void engine_handle(struct http_request *request, void *ctx)
 
     name.data += visit.engine->path_len;
     name.len -= visit.engine->path_len;
-    headers_init(&visit.headers, visit.engine, request);
-    if (http_request_method(request) == HTTP_OPTIONS && has_cors(visit.engine)) {
-        add_preflight(request, &visit.headers);
+    engine_headers_init(&visit.headers, visit.engine, request);
+    if (http_request_method(request) == HTTP_OPTIONS && engine_has_cors(visit.engine)) {
+        engine_add_preflight(request, &visit.headers);
         visit_reply(&visit, 204, NULL, SLICE_LITERAL(""));
     } else if (visit.engine->has_files && http_request_method(request) == HTTP_GET &&
                engine_files_know(name)) {
-        engine_files_serve(visit.engine->files, request, name, headers_end(&visit.headers));
+        engine_files_serve(visit.engine->files, request, name, engine_headers_end(&visit.headers));
         visit_end(&visit);
     } else {
         visit_go_in(&visit);
@@ -499,7 +305,7 @@ void engine_arrives(struct http_request *request, void *ctx)
     read_wish(engine, request, &wish);
     if (wish.method != HTTP_POST || wish.is_upgrade || !wish.is_polling ||
         !engine_is_sid(wish.sid) || !engine_is_ours(engine, wish.sid) ||
-        !is_welcome(engine, http_header(request, "origin")))
+        !engine_is_welcome(engine, http_header(request, "origin")))
         return;
     poll = poll_of(request, &wish);
     engine_poll_arrives(engine, &poll, &visitor_create(engine, request)->poll);

@@ -15,7 +15,7 @@
  * The inside of Engine.IO; for engine/ only.
  *
  *     engine.c            the whole: settings, the table of connections, drain
- *     engine_door.c       HTTP requests: checks, CORS, errors; handshakes, polls, upgrades from there
+ *     engine_door.c       HTTP requests: checks, and who answers them; engine_cors.c, engine_visitor.c
  *     engine_handshake.c  what is kept of a handshake
  *     engine_conn.c       a connection's life: its states, its end
  *     engine_receive.c    packets from the client
@@ -124,10 +124,10 @@ struct poll_answer {
     int status;
     enum poll_form form;
     enum engine_error error; /* with POLL_ERROR */
-    struct slice
-        jsonp; /* with payloads: `j` of the handshake; data is NULL: it is no JSON-P. Whoever
-                                writes the answer wraps it */
     struct slice body;
+    struct slice
+        jsonp; /* with payloads: `j` of the handshake, for who writes the answer to wrap it;
+                           data is NULL: it is no JSON-P */
 };
 
 struct poll;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Polling (socketio.md, section 5), whatever node the requests came to. A client has at most one GET and one POST in
+ * Polling, whatever node the requests came to. A client has at most one GET and one POST in
  * flight; one that has more has lost its way, and its connection ends. A GET returns as soon as something waits:
  * at the latest the next ping.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The owner's side of an upgrade (socketio.md, section 7): one WebSocket at a time may probe a connection. From
+ * The owner's side of an upgrade: one WebSocket at a time may probe a connection. From
  * its probe on a held GET returns within a moment, so that the client, which waits for that, can say 5. Then the
  * connection goes to the WebSocket, or with everything that it is to the node that has it.
  */
