@@ -67,64 +67,41 @@ bool pattern_matches(struct slice pattern, struct slice text)
 
 /* ---- the claim -------------------------------------------------------------------------------- */
 
-static bool text_is(struct json value, const char *wanted, struct buf *scratch)
-{
-    buf_clear(scratch);
-    return json_text(value, scratch) && slice_is(buf_slice(scratch), wanted);
-}
-
-static bool names_right(struct json rights, enum jwt_right right, struct buf *scratch)
+static bool names_right(struct json rights, enum jwt_right right)
 {
     struct json item;
     size_t offset = 0;
 
     while (json_next(rights, &offset, &item))
-        if (text_is(item, right_names[right], scratch))
+        if (json_text_is(item, right_names[right]))
             return true;
     return false;
 }
 
-static bool is_for_room(struct json pattern, struct slice room, const struct jwt *jwt,
-                        struct buf *scratch)
+static bool is_for_room(struct json pattern, struct slice room, const struct jwt *jwt)
 {
-    buf_clear(scratch);
-    return json_text(pattern, scratch) && matches(buf_slice(scratch), room, slice_of(jwt->subject));
-}
+    struct buf text;
+    bool is_for_it;
 
-static struct json claim_named(const struct jwt *jwt, const char *wanted, struct buf *scratch)
-{
-    struct json claims, name, value;
-    size_t offset = 0;
-
-    if (json_parse(jwt->claims, &claims))
-        while (json_next_member(claims, &offset, &name, &value))
-            if (text_is(name, wanted, scratch))
-                return value;
-    return (struct json){ .type = JSON_ABSENT };
-}
-
-static bool allows(const struct jwt *jwt, const char *claim, struct slice room,
-                   enum jwt_right right, struct buf *scratch)
-{
-    struct json patterns = claim_named(jwt, claim, scratch), pattern, rights;
-    size_t offset = 0;
-
-    while (json_next_member(patterns, &offset, &pattern, &rights))
-        if (is_for_room(pattern, room, jwt, scratch) && names_right(rights, right, scratch))
-            return true;
-    return false;
+    buf_init(&text, JWT_TOKEN_MAX);
+    is_for_it =
+        json_text(pattern, &text) && matches(buf_slice(&text), room, slice_of(jwt->subject));
+    buf_fini(&text);
+    return is_for_it;
 }
 
 bool jwt_allows(const struct jwt *jwt, const struct config *config, struct slice room,
                 enum jwt_right right)
 {
-    struct buf scratch;
-    bool is_allowed;
+    struct json_member patterns = { .name = config->jwt_rooms_claim };
+    struct json claims, pattern, rights;
+    size_t offset = 0;
 
-    if (config->jwt_rooms_claim == NULL)
+    if (patterns.name == NULL || !json_parse(jwt->claims, &claims) ||
+        !json_members(claims, &patterns, 1))
         return false;
-    buf_init(&scratch, JWT_TOKEN_MAX);
-    is_allowed = allows(jwt, config->jwt_rooms_claim, room, right, &scratch);
-    buf_fini(&scratch);
-    return is_allowed;
+    while (json_next_member(patterns.value, &offset, &pattern, &rights))
+        if (names_right(rights, right) && is_for_room(pattern, room, jwt))
+            return true;
+    return false;
 }

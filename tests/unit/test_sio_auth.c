@@ -573,6 +573,17 @@ static void an_end_is_told_of(void **state)
     assert_int_equal(rig.node.metrics.socketio_tokens[SOCKETIO_TOKEN_EXPIRED], 1);
 }
 
+static void nobody_wants_a_warning(void **state)
+{
+    (void)state;
+    rig.config.jwt_warn_ms = 0;
+    connect_as(ending("ann", 100));
+    pass(100000 + LEEWAY_MS - 1);
+    expect("");
+    pass(65);
+    expect("[\"signalbox:token_expired\",{}]\ndisconnect\n");
+}
+
 static void an_end_that_came_elsewhere(void **state)
 {
     (void)state;
@@ -803,6 +814,7 @@ int main(void)
         CASE(the_room_of_the_unauthenticated),
         CASE(it_moves),
         CASE(an_end_is_told_of),
+        CASE(nobody_wants_a_warning),
         CASE(an_end_that_came_elsewhere),
         CASE(a_token_without_end),
         CASE(a_short_token),

@@ -150,6 +150,10 @@ static void await_end(struct sio_socket *socket)
 {
     int64_t left_ms = warning_ms(socket) - now_ms(socket);
 
+    if (socket->sio->node->config->jwt_warn_ms == 0) {
+        wait_towards(socket, end_ms(socket) - now_ms(socket), on_end_due);
+        return;
+    }
     if (left_ms <= 0)
         left_ms = (socket->identity->expires_ms - now_ms(socket)) / 2;
     wait_towards(socket, left_ms, on_warning_due);
