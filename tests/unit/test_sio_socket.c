@@ -478,6 +478,13 @@ static void test_broken_images(void **state)
         assert_null(unpack(ENGINE_4, (struct slice){ image.data, len })->upper);
         free(rig.conns[--rig.conn_count].handshake.query);
     }
+    image.data[5] = '7'; /* the packet that is incomplete: version, joined, wanted, length, "52-… */
+    assert_null(unpack(ENGINE_4, buf_slice(&image))->upper);
+    image.data[4] = '6'; /* a BINARY_ACK without an id */
+    image.data[5] = '2';
+    assert_null(unpack(ENGINE_4, buf_slice(&image))->upper);
+    image.data[4] = '5';
+    rig_closed(unpack(ENGINE_4, buf_slice(&image)), ENGINE_TRANSPORT_CLOSE); /* as it was */
     buf_add_byte(&image, 'x');
     assert_null(unpack(ENGINE_4, buf_slice(&image))->upper);
     rig_turn();

@@ -12,13 +12,7 @@
 #include "sio_auth.h"
 
 static const struct sio_app *const apps[] = {
-    &sio_auth_app,
-    &sio_hooks_app,
-    &diagnostic_app,
-    &api_app,
-    &jobs_app,
-    &bridge_app,
-    &architus_app,
+    &sio_auth_app, &sio_hooks_app, &diagnostic_app, &api_app, &jobs_app, &bridge_app, &architus_app,
 };
 
 static void *socketio_open(struct node *node)

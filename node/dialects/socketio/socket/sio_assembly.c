@@ -39,6 +39,11 @@ void sio_assembly_destroy(struct sio_assembly **assembly)
     free(gone);
 }
 
+uint32_t sio_assembly_wanted(const struct sio_assembly *assembly)
+{
+    return assembly->wanted;
+}
+
 bool sio_assembly_is_complete(const struct sio_assembly *assembly)
 {
     return assembly->count == assembly->wanted;

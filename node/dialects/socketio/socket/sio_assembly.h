@@ -14,6 +14,7 @@ void sio_assembly_destroy(struct sio_assembly **assembly); /* accepts NULL, leav
 
 /* The next attachment; not when it is complete. False: too many bytes, and nothing was added. */
 bool sio_assembly_add(struct sio_assembly *assembly, struct slice bytes) MUST_CHECK;
+uint32_t sio_assembly_wanted(const struct sio_assembly *assembly); /* as it was created */
 bool sio_assembly_is_complete(const struct sio_assembly *assembly);
 
 size_t sio_assembly_bytes(const struct sio_assembly *assembly);      /* of text and attachments */

@@ -99,10 +99,26 @@ static bool unpack_socket(struct sio_conn *conn, struct unpack *image)
     return true;
 }
 
-bool sio_conn_unpack(struct sio_conn *conn, struct slice bytes)
+/* What is incomplete is read again when it is complete: here is where it may still make no sense. */
+static bool unpack_assembly(struct sio_conn *conn, struct unpack *image)
 {
     const struct config *config = conn->sio->node->config;
     struct sio_assembly *assembly;
+    struct sio_packet packet;
+
+    if (!sio_assembly_unpack(image, config->socketio_max_attachments, config->socketio_max_payload,
+                             &assembly))
+        return false;
+    if (assembly == NULL)
+        return true;
+    sio_conn_await(conn, assembly);
+    return sio_packet_read(sio_assembly_text(assembly), UINT32_MAX, &packet) == SIO_FINE &&
+           packet.attachment_count == sio_assembly_wanted(assembly);
+}
+
+bool sio_conn_unpack(struct sio_conn *conn, struct slice bytes)
+{
+    const struct config *config = conn->sio->node->config;
     struct unpack image;
     uint64_t count;
 
@@ -111,11 +127,8 @@ bool sio_conn_unpack(struct sio_conn *conn, struct slice bytes)
         return false;
     if (unpack_number_max(&image, 1) == 1)
         deadline_clear(&conn->connecting);
-    if (!sio_assembly_unpack(&image, config->socketio_max_attachments, config->socketio_max_payload,
-                             &assembly))
+    if (!unpack_assembly(conn, &image))
         return false;
-    if (assembly != NULL)
-        sio_conn_await(conn, assembly);
     count = unpack_number_max(&image, config->socketio_max_namespaces);
     while (count > 0 && unpack_socket(conn, &image))
         count--;

@@ -16,7 +16,8 @@
  *     sio.c          the whole: its tables, its settings, what the outside calls
  *     sio_wire       packets: bytes ↔ fields (socketio.md 10)
  *     sio_assembly   a binary packet whose attachments are still coming
- *     sio_conn.c     one connection: packets to sockets, limits; sio_conn_move.c: pack and unpack
+ *     sio_conn.c     one connection: its life; sio_conn_move.c: pack and unpack
+ *     sio_arrive.c   what comes in on it: packets to sockets
  *     sio_socket.c   one socket: its states, its end; sio_data.c, sio_task.c: what apps keep at it
  *     sio_event.c    packets of a socket's to the apps; sio_send.c: to its client
  *     sio_admit.c    CONNECT → the apps, one after the other → in or refused
@@ -144,17 +145,26 @@ void sio_conn_answer(struct sio_conn *conn, struct packet *packet);
 void sio_conn_tell(struct sio_conn *conn, enum sio_type type, struct slice nsp,
                    struct json payload);
 
-/* A binary packet is incomplete: takes it over. */
-void sio_conn_await(struct sio_conn *conn, struct sio_assembly *assembly);
-
-/* A packet that is complete, or waited for its namespace to be joined: takes it over. */
-void sio_conn_handle(struct sio_conn *conn, struct sio_assembly **assembly);
-
 /* Something that kept it from moving is over. */
 void sio_conn_note_rest(struct sio_conn *conn);
 
 struct sio_conn *sio_conn_create(struct sio *sio, struct engine_conn *engine);
 void sio_conn_destroy(struct sio_conn **conn);
+
+/* ---- sio_arrive.c ------------------------------------------------------------------------------- */
+
+/* A message of the client's. */
+void sio_conn_text(struct sio_conn *conn, struct slice text);
+void sio_conn_binary(struct sio_conn *conn, struct slice bytes);
+
+/* Protocol 4: joins a namespace. What the client says of itself stands in a query. */
+void sio_conn_join(struct sio_conn *conn, struct slice nsp, struct slice query);
+
+/* A binary packet is incomplete: takes it over. */
+void sio_conn_await(struct sio_conn *conn, struct sio_assembly *assembly);
+
+/* A packet that is complete, or waited for its namespace to be joined: takes it over. */
+void sio_conn_handle(struct sio_conn *conn, struct sio_assembly **assembly);
 
 /* ---- sio_conn_move.c ---------------------------------------------------------------------------- */
 
