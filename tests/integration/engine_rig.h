@@ -3,8 +3,9 @@
 #define SB_TESTS_ENGINE_RIG_H
 
 /*
- * An Engine.IO on HTTP and WebSockets as they are, with the echo on top, below /engine.io/; and clients that talk to
- * it over socket pairs, down to the byte. Times are those of the official suites.
+ * An Engine.IO on HTTP and WebSockets as they are, with the echo on top, below /engine.io/; and
+ * clients that talk to it over socket pairs, down to the byte. Times are those of the official
+ * suites.
  */
 #include <errno.h>
 #include <fcntl.h>

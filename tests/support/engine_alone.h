@@ -2,8 +2,8 @@
 #ifndef SB_TESTS_ENGINE_ALONE_H
 #define SB_TESTS_ENGINE_ALONE_H
 
-/* An Engine.IO without other nodes: nobody is asked, nothing comes from elsewhere. Needs no calls. Included by one
- * file of a test. */
+/* An Engine.IO without other nodes: nobody is asked, nothing comes from elsewhere. Needs no calls.
+ * Included by one file of a test. */
 #include "base/clock.h"
 #include "engine_inner.h"
 #include "support.h"

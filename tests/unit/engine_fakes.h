@@ -3,8 +3,8 @@
 #define SB_TESTS_ENGINE_FAKES_H
 
 /*
- * An Engine.IO without HTTP, WebSockets and time: polls, WebSockets and the upper layer are notes, a line each, and
- * time passes when the test says so. Included by one file of a test.
+ * An Engine.IO without HTTP, WebSockets and time: polls, WebSockets and the upper layer are notes,
+ * a line each, and time passes when the test says so. Included by one file of a test.
  *
  *     upper: "open", "text hello", "binary 3 bytes", "drain", "close parse error"
  *     polls: "a: 200 4hello", "a: 400", "a: 200 ok", "a: error 1", "a: cut"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole: its settings, the table of its connections, and the ends of those, told once the loop has turned, so
- * that nobody hears of an end within a call of his own.
+ * The whole: its settings, the table of its connections, and the ends of those, told once the loop
+ * has turned, so that nobody hears of an end within a call of his own.
  *
  * A sid says who opened the connection: 5 bytes of node id, 10 random ones, in base64url.
  */

@@ -6,14 +6,14 @@
 #include "packet.h"
 
 /*
- * Engine.IO, protocols 4 and 3: one connection for each client, carried by long polling, then maybe by a
- * WebSocket.
+ * Engine.IO, protocols 4 and 3: one connection for each client, carried by long polling, then maybe
+ * by a WebSocket.
  *
- * A connection lives on one node at a time, its owner, which is the only one that keeps its state. The
- * sid names the node that opened it: 5 bytes of node id and 10 random ones, in base64url. A poll that comes
- * to another node goes to the owner by the inboxes, and so does its answer (call.h). When a client
- * upgrades on another node, the connection moves there with all that waits for it, and leaves a
- * tombstone; so a WebSocket is always served by the node that has its socket.
+ * A connection lives on one node at a time, its owner, which is the only one that keeps its state.
+ * The sid names the node that opened it: 5 bytes of node id and 10 random ones, in base64url. A
+ * poll that comes to another node goes to the owner by the inboxes, and so does its answer
+ * (call.h). When a client upgrades on another node, the connection moves there with all that waits
+ * for it, and leaves a tombstone; so a WebSocket is always served by the node that has its socket.
  *
  * What uses it (Socket.IO, the echo of --conformance) is the `upper` layer.
  */
@@ -37,7 +37,8 @@ enum engine_end {
 };
 const char *engine_end_text(enum engine_end end);
 
-/* What is known of the client from its handshake; moves with the connection. Texts are never NULL. */
+/* What is known of the client from its handshake; moves with the connection. Texts are never
+ * NULL. */
 struct engine_handshake {
     enum engine_version version;
     struct peer peer;
@@ -54,12 +55,14 @@ struct slice engine_cookie(const struct engine_handshake *handshake, const char 
 
 struct engine_ops {
     const char *name; /* a word: what tells the engines of a process apart */
-    /* The client is here (before the open packet is written). Returns what the other calls are given. */
+    /* The client is here (before the open packet is written). Returns what the other calls are
+     * given. */
     void *(*on_open)(struct engine_conn *conn, void *ctx);
     /* A message: what follows the '4'. Borrowed, NUL-terminated; valid UTF-8. */
     void (*on_text)(struct engine_conn *conn, struct slice text, void *upper);
     void (*on_binary)(struct engine_conn *conn, struct slice bytes, void *upper);
-    /* Everything that was ever handed in is with the kernel: after ENGINE_QUEUED, and after ENGINE_FULL. */
+    /* Everything that was ever handed in is with the kernel: after ENGINE_QUEUED, and after
+     * ENGINE_FULL. */
     void (*on_drain)(struct engine_conn *conn, void *upper);
     /* The last call. Never before engine_close() returns. */
     void (*on_close)(struct engine_conn *conn, enum engine_end how, void *upper);
@@ -89,8 +92,8 @@ struct engine *engine_create(struct node *node, const struct engine_ops *ops, vo
 void engine_configure(struct engine *engine, const struct engine_settings *settings);
 void engine_destroy(struct engine **engine);
 
-/* Serves everything below a path ("/socket.io/"): handshakes, polls, upgrades, preflights; --socketio-client's
- * files where `has_files`. Once, after engine_configure(). */
+/* Serves everything below a path ("/socket.io/"): handshakes, polls, upgrades, preflights;
+ * --socketio-client's files where `has_files`. Once, after engine_configure(). */
 void engine_serve(struct engine *engine, const char *path, bool has_files);
 
 /* The node stops: every connection ends as ENGINE_SHUTTING_DOWN, --drain-rate of them a second. */
@@ -105,25 +108,26 @@ enum engine_sent {
 /* Takes a reference of its own when it has to wait. The frames of one packet stay together. */
 enum engine_sent engine_send(struct engine_conn *conn, struct packet *packet);
 
-/* For what answers the client itself: it is taken beyond the bound by at most 64 KiB, then the connection
- * ends as ENGINE_TOO_SLOW. */
+/* For what answers the client itself: it is taken beyond the bound by at most 64 KiB, then the
+ * connection ends as ENGINE_TOO_SLOW. */
 void engine_answer(struct engine_conn *conn, struct packet *packet);
 
 /* Could a packet go to the client at once? A GET is held, or nothing waits for the WebSocket. */
 bool engine_is_writable(const struct engine_conn *conn);
 
-/* Ends it; what waits is still sent where `how` is ENGINE_SERVER_DISCONNECT. on_close follows, never before this
- * returns. May be called again: the first reason stays. */
+/* Ends it; what waits is still sent where `how` is ENGINE_SERVER_DISCONNECT. on_close follows,
+ * never before this returns. May be called again: the first reason stays. */
 void engine_close(struct engine_conn *conn, enum engine_end how);
 
 /* The upper layer has come to rest: see is_at_rest. */
 void engine_rested(struct engine_conn *conn);
 
 const struct engine_handshake *engine_handshake(const struct engine_conn *conn);
-const char *
-engine_sid(const struct engine_conn *conn); /* 20 characters; a secret of the client's */
-uint64_t
-engine_number(const struct engine_conn *conn); /* unique in this process: conn=71 in the log */
+/* 20 characters; a secret of the client's. */
+const char *engine_sid(const struct engine_conn *conn);
+
+/* Unique in this process: conn=71 in the log. */
+uint64_t engine_number(const struct engine_conn *conn);
 
 /* 20 characters of A-Z a-z 0-9 - _ from the system's random source. */
 enum { ENGINE_ID_LEN = 20 };

@@ -5,8 +5,8 @@
  *     EIO4   we ping, an interval after the open or the last pong; a pong is due within the time-out
  *     EIO3   the client pings; the next one is due within interval and time-out
  *
- * The deadline says what comes next: our ping, or the end. While a pong is due, another packet of the client's
- * gives it the whole time-out again, once: the pong may stand behind a large message.
+ * The deadline says what comes next: our ping, or the end. While a pong is due, another packet of
+ * the client's gives it the whole time-out again, once: the pong may stand behind a large message.
  */
 #include <stdlib.h>
 

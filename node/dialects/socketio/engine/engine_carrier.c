@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A WebSocket, from its handshake to its end. One that opens a connection carries it from the start. One that
- * comes to take over asks first (2probe), and then takes it from its home, which is here or on another node:
+ * A WebSocket, from its handshake to its end. One that opens a connection carries it from the
+ * start. One that comes to take over asks first (2probe), and then takes it from its home, which is
+ * here or on another node:
  *
  *     opening ──> probing ──5──> committing ──> attached ──> closed
  *        └──direct─────────────────────────────────^

@@ -7,8 +7,8 @@
  *        │          │ └─ended, and no GET is held─> closing ─GET─> over
  *        └──────────┴─────────────ended─────────────────────────> over
  *
- * Whoever ends it, the first reason stays. The upper layer hears of it when the loop has turned, also where the
- * last words still wait for a GET.
+ * Whoever ends it, the first reason stays. The upper layer hears of it when the loop has turned,
+ * also where the last words still wait for a GET.
  */
 #include <assert.h>
 #include <inttypes.h>

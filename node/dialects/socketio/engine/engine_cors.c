@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Origins: who may come, and what a browser is told about that. It is the origin itself and
- * never "*": that is of no use to requests with credentials, which those of the 2.x browser client all are.
+ * Origins: who may come, and what a browser is told about that. It is the origin itself and never
+ * "*": that is of no use to requests with credentials, which those of the 2.x browser client all
+ * are.
  */
 #include <assert.h>
 

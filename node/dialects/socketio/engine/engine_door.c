@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The door: HTTP requests, checked in the order in which Engine.IO's clients expect it: what they are, whether they may, and
- * who answers them: a connection here, the owner of one elsewhere, or we at once.
+ * The door: HTTP requests, checked in the order in which Engine.IO's clients expect it: what they
+ * are, whether they may, and who answers them: a connection here, the owner of one elsewhere, or we
+ * at once.
  */
 #include "engine_door.h"
 

@@ -4,7 +4,8 @@
 
 #include "engine.h"
 
-/* Every message comes back unchanged: what the official test suites of Engine.IO talk to. Takes no context. */
+/* Every message comes back unchanged: what the official test suites of Engine.IO talk to. Takes no
+ * context. */
 extern const struct engine_ops engine_echo_ops;
 
 #endif

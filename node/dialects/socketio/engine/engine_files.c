@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * --socketio-client: the browser bundle, below the path. Files of exactly these names are read at the start and at each
- * reload, and served from memory; no name ever becomes a part of a path.
+ * --socketio-client: the browser bundle, below the path. Files of exactly these names are read at
+ * the start and at each reload, and served from memory; no name ever becomes a part of a path.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is kept of a handshake, for as long as its connection lives: one block, the texts behind the struct.
+ * What is kept of a handshake, for as long as its connection lives: one block, the texts behind the
+ * struct.
  */
 #include <stdlib.h>
 #include <string.h>

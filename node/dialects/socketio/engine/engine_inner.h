@@ -69,7 +69,8 @@ enum engine_verdict {
     ENGINE_VERDICTS
 };
 
-/* A connection that polls (also one that is being closed), if it is FOUND. One whose time is up ends here. */
+/* A connection that polls (also one that is being closed), if it is FOUND. One whose time is up
+ * ends here. */
 enum engine_verdict engine_find(struct engine *engine, struct slice sid,
                                 enum engine_version version, struct engine_conn **conn_out);
 
@@ -168,10 +169,12 @@ void engine_conn_get(struct engine_conn *conn, struct poll *poll);
 void engine_conn_post(struct engine_conn *conn, struct poll *poll, struct slice body,
                       bool is_octets);
 
-/* The handshake's own answer: the open packet, and on protocol 3 what waits. It polls from then on. */
+/* The handshake's own answer: the open packet, and on protocol 3 what waits. It polls from then
+ * on. */
 void engine_conn_welcome(struct engine_conn *conn, struct poll *poll);
 
-/* The GET that is held returns: with what waits; with nothing of interest, if there is one; with the last word. */
+/* The GET that is held returns: with what waits; with nothing of interest, if there is one; with
+ * the last word. */
 void engine_conn_answer_held(struct engine_conn *conn);
 void engine_conn_let_return(struct engine_conn *conn);
 void engine_conn_farewell(struct engine_conn *conn, struct poll *get);
@@ -288,7 +291,8 @@ struct engine_conn *engine_image_unpack(struct engine *engine, struct slice imag
 /* ---- upgrades: the owner's side ---------------------------------------------------------------------- */
 
 /*
- * A WebSocket, here or on another node, that wants to carry a connection. Lives in whoever speaks for it.
+ * A WebSocket, here or on another node, that wants to carry a connection. Lives in whoever speaks
+ * for it.
  *
  *     begin → (heard) → attach | take → over
  */
@@ -317,7 +321,8 @@ void engine_probe_attach(struct engine_probe *probe, struct carrier *carrier);
 /* "5" of another node's: on_packed follows, maybe at once, or on_over. */
 void engine_probe_take(struct engine_probe *probe);
 
-/* The WebSocket has gone. After engine_probe_take() the connection ends with it. No-op when it is over. */
+/* The WebSocket has gone. After engine_probe_take() the connection ends with it. No-op when it is
+ * over. */
 void engine_probe_leave(struct engine_probe *probe);
 
 /* For engine_conn.c. */
@@ -330,7 +335,8 @@ void engine_probe_rested(struct engine_conn *conn);
 struct home;
 struct home_ops {
     void (*probed)(struct home *home);
-    /* carrier_attach() or carrier_refuse() follows, maybe at once; then the home has freed itself. */
+    /* carrier_attach() or carrier_refuse() follows, maybe at once; then the home has freed
+     * itself. */
     void (*commit)(struct home *home);
     /* The WebSocket has ended; the home frees itself. */
     void (*leave)(struct home *home);
@@ -365,7 +371,8 @@ struct carrier {
     uint8_t version;
 };
 
-/* Answers the request with 101. Takes `home` over (NULL: the WebSocket is closed once it is open). */
+/* Answers the request with 101. Takes `home` over (NULL: the WebSocket is closed once it is
+ * open). */
 void carrier_create_probing(struct engine *engine, struct http_request *request,
                             const char *headers, enum engine_version version, struct home *home);
 void carrier_create_direct(struct engine *engine, struct http_request *request, const char *headers,
@@ -395,8 +402,8 @@ struct move;
 /* FOUND: `home` is the caller's, for carrier_create_probing() or home->ops->leave(). */
 typedef void engine_home_fn(enum engine_verdict verdict, struct home *home, void *ctx);
 
-/* Asks the owner. `done` runs once, never before this returns, unless it is cancelled. `*slot` must be NULL on
- * entry and is non-NULL while there is no answer. */
+/* Asks the owner. `done` runs once, never before this returns, unless it is cancelled. `*slot` must
+ * be NULL on entry and is non-NULL while there is no answer. */
 void engine_move_begin(struct engine_moves *moves, struct slice sid, enum engine_version version,
                        engine_home_fn *done, void *ctx, struct move **slot);
 void engine_move_cancel(struct move **slot);
@@ -411,7 +418,8 @@ void engine_arrives(struct http_request *request, void *engine);
 void engine_files_load(struct engine_files **files, const char *folder);
 void engine_files_unload(struct engine_files **files);
 
-/* Is the name one of the bundle's? Then it is served, or not found. `headers` go into the answer. */
+/* Is the name one of the bundle's? Then it is served, or not found. `headers` go into the
+ * answer. */
 bool engine_files_know(struct slice name);
 void engine_files_serve(const struct engine_files *files, struct http_request *request,
                         struct slice name, const char *headers);

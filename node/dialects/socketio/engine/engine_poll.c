@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Polling, whatever node the requests came to. A client has at most one GET and one POST in
- * flight; one that has more has lost its way, and its connection ends. A GET returns as soon as something waits:
- * at the latest the next ping.
+ * Polling, whatever node the requests came to. A client has at most one GET and one POST in flight;
+ * one that has more has lost its way, and its connection ends. A GET returns as soon as something
+ * waits: at the latest the next ping.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -203,8 +203,8 @@ void engine_conn_let_return(struct engine_conn *conn)
 
 /* ---- GET ------------------------------------------------------------------------------------------------- */
 
-/* What waits, then the last words: alone they come with a noop, as a client that is not closing would not
- * understand a lone close. */
+/* What waits, then the last words: alone they come with a noop, as a client that is not closing
+ * would not understand a lone close. */
 static void answer_last(struct engine_conn *conn, struct poll *poll)
 {
     enum eio_type word = engine_conn_last_word(conn);

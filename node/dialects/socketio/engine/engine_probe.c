@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The owner's side of an upgrade: one WebSocket at a time may probe a connection. From
- * its probe on a held GET returns within a moment, so that the client, which waits for that, can say 5. Then the
+ * The owner's side of an upgrade: one WebSocket at a time may probe a connection. From its probe on
+ * a held GET returns within a moment, so that the client, which waits for that, can say 5. Then the
  * connection goes to the WebSocket, or with everything that it is to the node that has it.
  */
 #include <assert.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To the client. What cannot go out waits in the connection's queue, in the form that an EIO4 WebSocket has it:
- * text frames with their type, attachments as they are. The queue exists while something is in it.
+ * To the client. What cannot go out waits in the connection's queue, in the form that an EIO4
+ * WebSocket has it: text frames with their type, attachments as they are. The queue exists while
+ * something is in it.
  *
  *     polling: a GET is held  ⇒  nothing waits
  *     WebSocket: what waits here stands behind what waits in the WebSocket's own queue

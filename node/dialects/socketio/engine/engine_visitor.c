@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A poll that came by HTTP, and what is written around its answer: status, headers, JSON-P, errors. The same whether its
- * connection is here or elsewhere.
+ * A poll that came by HTTP, and what is written around its answer: status, headers, JSON-P, errors.
+ * The same whether its connection is here or elsewhere.
  */
 #include <stdlib.h>
 #include <string.h>
