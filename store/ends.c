@@ -61,8 +61,9 @@ static void start(struct store *store, const struct verb *verb, unsigned shard, 
 
 /* ---- an owner's ------------------------------------------------------------------------------------- */
 
-void ends_begin(struct store *store, const struct end_session *session, struct slice delivery,
-                struct slice about, store_done_fn *done, void *ctx, struct store_op **slot)
+void ends_begin(struct store *store, const struct end_session *session,
+                const struct end_begin *begin, store_done_fn *done, void *ctx,
+                struct store_op **slot)
 {
     static const struct verb verb = { .id = VERB_END_BEGIN,
                                       .judge = op_judge_integer,
@@ -70,8 +71,12 @@ void ends_begin(struct store *store, const struct end_session *session, struct s
     struct op_done beginning = { done, ctx };
     struct op_number lease, keep;
     struct slice args[] = {
-        session->name, session->owner, op_u64(&lease, ENDS_LEASE_MS), op_u64(&keep, ENDS_KEEP_MS),
-        delivery,      about,
+        session->name,
+        session->owner,
+        op_u64(&lease, begin->lease_ms),
+        op_u64(&keep, ENDS_KEEP_MS),
+        begin->delivery,
+        begin->about,
     };
 
     assert_is_session(session);
@@ -147,8 +152,9 @@ static void deliver_renewed(struct store *store, enum result result, const redis
     free(lost);
 }
 
-void ends_renew(struct store *store, unsigned shard, const struct end_session *sessions,
-                size_t count, ends_renewed_fn *done, void *ctx, struct store_op **slot)
+void ends_renew(struct store *store, unsigned shard, uint32_t lease_ms,
+                const struct end_session *sessions, size_t count, ends_renewed_fn *done, void *ctx,
+                struct store_op **slot)
 {
     static const struct verb verb = { .id = VERB_END_RENEW,
                                       .judge = judge_owners,
@@ -167,7 +173,7 @@ void ends_renew(struct store *store, unsigned shard, const struct end_session *s
         buf_add_slice(&lines, sessions[i].name);
         buf_add_byte(&lines, '\n');
     }
-    struct slice args[] = { op_u64(&lease, ENDS_LEASE_MS), op_u64(&keep, ENDS_KEEP_MS),
+    struct slice args[] = { op_u64(&lease, lease_ms), op_u64(&keep, ENDS_KEEP_MS),
                             buf_slice(&lines) };
 
     start(store, &verb, shard, 2, args, 3, &renewing, sizeof renewing, slot);
@@ -233,7 +239,7 @@ static void deliver_claimed(struct store *store, enum result result, const redis
     free(ends);
 }
 
-void ends_claim(struct store *store, unsigned shard, uint32_t most, uint32_t claim_ms,
+void ends_claim(struct store *store, unsigned shard, const struct end_claim *claim,
                 ends_claimed_fn *done, void *ctx, struct store_op **slot)
 {
     static const struct verb verb = { .id = VERB_END_CLAIM,
@@ -242,12 +248,12 @@ void ends_claim(struct store *store, unsigned shard, uint32_t most, uint32_t cla
     struct claiming claiming = { done, ctx };
     struct op_number numbers[5];
     struct slice args[] = {
-        op_u64(&numbers[0], most),          op_u64(&numbers[1], claim_ms),
-        op_u64(&numbers[2], ENDS_LEASE_MS), op_u64(&numbers[3], ENDS_QUIET_MS),
+        op_u64(&numbers[0], claim->most),     op_u64(&numbers[1], claim->claim_ms),
+        op_u64(&numbers[2], claim->lease_ms), op_u64(&numbers[3], ENDS_QUIET_MS),
         op_u64(&numbers[4], ENDS_KEEP_MS),
     };
 
-    assert(most > 0);
+    assert(claim->most > 0);
     start(store, &verb, shard, 3, args, 5, &claiming, sizeof claiming, slot);
 }
 

@@ -20,8 +20,8 @@
 enum {
     ENDS_SHARDS = 16,
     ENDS_NAME_MAX = 512,
-    ENDS_LEASE_MS = 30000, /* without a renewal, after which an owner is dead */
-    ENDS_QUIET_MS = 5000,  /* that nobody looked: then nobody is taken for dead for a lease */
+    ENDS_LEASE_MIN_MS = 30000, /* without a renewal, after which an owner is dead */
+    ENDS_QUIET_MS = 5000,      /* that nobody looked: then nobody is taken for dead for a lease */
     ENDS_KEEP_MS = 24 * 3600 * 1000, /* what could not be told for so long never will be */
     ENDS_RENEW_MAX = 256,            /* sessions in one ends_renew() */
 };
@@ -36,14 +36,20 @@ struct end_session {
 
 /* It begins, or goes on with another owner: then an end that was due and not claimed is cancelled, and delivery
  * and about stay as they were. Safe to repeat. (lua/end_begin.lua) */
-void ends_begin(struct store *store, const struct end_session *session, struct slice delivery,
-                struct slice about, store_done_fn *done, void *ctx, struct store_op **slot);
+struct end_begin {
+    struct slice delivery, about;
+    uint32_t lease_ms;
+};
+void ends_begin(struct store *store, const struct end_session *session,
+                const struct end_begin *begin, store_done_fn *done, void *ctx,
+                struct store_op **slot);
 
-/* All of one shard. `lost` are the owners whose session is another's, or not there: its end has been claimed, or
+/* All of one shard, for another lease. `lost` are the owners whose session is another's, or not there: its end has been claimed, or
  * Redis has lost it. Safe to repeat. (lua/end_renew.lua) */
 typedef void ends_renewed_fn(enum result result, const struct slice *lost, size_t count, void *ctx);
-void ends_renew(struct store *store, unsigned shard, const struct end_session *sessions,
-                size_t count, ends_renewed_fn *done, void *ctx, struct store_op **slot);
+void ends_renew(struct store *store, unsigned shard, uint32_t lease_ms,
+                const struct end_session *sessions, size_t count, ends_renewed_fn *done, void *ctx,
+                struct store_op **slot);
 
 struct end {
     struct slice delivery, reason, about;
@@ -68,8 +74,12 @@ struct ends_claimed {
 };
 
 /* Claims what is due: others leave it alone for `claim_ms`. (lua/end_claim.lua) */
+struct end_claim {
+    uint32_t most, claim_ms;
+    uint32_t lease_ms; /* of owners: the same on all nodes */
+};
 typedef void ends_claimed_fn(enum result result, const struct ends_claimed *claimed, void *ctx);
-void ends_claim(struct store *store, unsigned shard, uint32_t most, uint32_t claim_ms,
+void ends_claim(struct store *store, unsigned shard, const struct end_claim *claim,
                 ends_claimed_fn *done, void *ctx, struct store_op **slot);
 
 /* It has been told. Safe to repeat. (lua/end_settle.lua) */

@@ -43,7 +43,9 @@ static struct claim claim_some(struct rig *rig, uint32_t most)
 {
     struct claim claim = { .count = 0 };
 
-    ends_claim(rig->store, ends_shard(SLICE_LITERAL(NAME)), most, CLAIM_MS, on_claimed, &claim,
+    const struct end_claim wanted = { most, CLAIM_MS, ENDS_LEASE_MIN_MS };
+
+    ends_claim(rig->store, ends_shard(SLICE_LITERAL(NAME)), &wanted, on_claimed, &claim,
                &claim.answer.slot);
     assert_int_equal(rig_wait(rig, &claim.answer), RESULT_OK);
     return claim;
@@ -74,9 +76,9 @@ static void begin(struct rig *rig, const char *owner, const char *delivery, cons
 {
     struct answer answer = { .slot = NULL };
     struct end_session session = session_of(owner);
+    const struct end_begin it = { slice_of(delivery), slice_of(about), ENDS_LEASE_MIN_MS };
 
-    ends_begin(rig->store, &session, slice_of(delivery), slice_of(about), on_answered, &answer,
-               &answer.slot);
+    ends_begin(rig->store, &session, &it, on_answered, &answer, &answer.slot);
     assert_int_equal(rig_wait(rig, &answer), RESULT_OK);
 }
 
@@ -131,8 +133,8 @@ static void expect_renewal(struct rig *rig, const char *owner, const char *lost)
     struct renewal renewal = { .lost = "" };
     struct end_session session = session_of(owner);
 
-    ends_renew(rig->store, ends_shard(session.name), &session, 1, on_renewed, &renewal,
-               &renewal.answer.slot);
+    ends_renew(rig->store, ends_shard(session.name), ENDS_LEASE_MIN_MS, &session, 1, on_renewed,
+               &renewal, &renewal.answer.slot);
     assert_int_equal(rig_wait(rig, &renewal.answer), RESULT_OK);
     assert_string_equal(renewal.lost, lost);
 }
@@ -272,7 +274,7 @@ static void an_owner_that_is_dead_has_ended(void **state)
     now_ms = store_now_ms(rig->store);
     claim = claim_some(rig, ENDS_MAX);
     assert_string_equal(claim.text, "d1 transport close a|");
-    assert_in_range(claim.ended_ms, now_ms - ENDS_LEASE_MS - 2000, now_ms - ENDS_LEASE_MS);
+    assert_in_range(claim.ended_ms, now_ms - ENDS_LEASE_MIN_MS - 2000, now_ms - ENDS_LEASE_MIN_MS);
     expect_renewal(rig, "n1.1", "n1.1|"); /* it was only away: it hears of it */
     assert_int_equal(end(rig, "n1.1", "ping timeout", 0), RESULT_CONFLICT);
     settle(rig, "d1");
@@ -363,7 +365,9 @@ static void many_are_claimed_by_two(void **state)
         session.name = slice_of(name);
         if (ends_shard(session.name) != shard)
             continue;
-        ends_begin(rig->store, &session, slice_of(delivery), SLICE_LITERAL("a"), NULL, NULL, NULL);
+        ends_begin(rig->store, &session,
+                   &(struct end_begin){ slice_of(delivery), SLICE_LITERAL("a"), ENDS_LEASE_MIN_MS },
+                   NULL, NULL, NULL);
         ends_set(rig->store, &session, SLICE_LITERAL("gone"), store_now_ms(rig->store), 0, NULL,
                  NULL, NULL);
         begun++;
@@ -372,8 +376,8 @@ static void many_are_claimed_by_two(void **state)
         struct claim claims[2] = { { .count = 0 }, { .count = 0 } };
 
         for (int i = 0; i < 2; i++)
-            ends_claim(rig->store, shard, 7, CLAIM_MS, on_claimed, &claims[i],
-                       &claims[i].answer.slot);
+            ends_claim(rig->store, shard, &(struct end_claim){ 7, CLAIM_MS, ENDS_LEASE_MIN_MS },
+                       on_claimed, &claims[i], &claims[i].answer.slot);
         for (int i = 0; i < 2; i++) {
             char *rest;
 

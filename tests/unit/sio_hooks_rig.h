@@ -65,7 +65,8 @@ static struct rig {
     } deadlines[DEADLINES_MAX];
     size_t deadline_count;
     int64_t now_ms;
-    char *hooks[8]; /* --hook */
+    uint32_t lease_ms; /* that is right */
+    char *hooks[8];    /* --hook */
 } rig;
 
 static void note(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -304,22 +305,26 @@ static const char *name_text(const struct end_session *session)
     return text;
 }
 
-void ends_begin(struct store *store, const struct end_session *session, struct slice delivery,
-                struct slice about, store_done_fn *done, void *ctx, struct store_op **slot)
+void ends_begin(struct store *store, const struct end_session *session,
+                const struct end_begin *begin, store_done_fn *done, void *ctx,
+                struct store_op **slot)
 {
     (void)store;
-    assert_int_equal(delivery.len, 32);
-    note("begin %s %.*s", name_text(session), (int)about.len, about.data);
+    assert_int_equal(begin->delivery.len, 32);
+    assert_int_equal(begin->lease_ms, rig.lease_ms);
+    note("begin %s %.*s", name_text(session), (int)begin->about.len, begin->about.data);
     op_add("begin", ctx, slot)->on_done = done;
 }
 
-void ends_renew(struct store *store, unsigned shard, const struct end_session *sessions,
-                size_t count, ends_renewed_fn *done, void *ctx, struct store_op **slot)
+void ends_renew(struct store *store, unsigned shard, uint32_t lease_ms,
+                const struct end_session *sessions, size_t count, ends_renewed_fn *done, void *ctx,
+                struct store_op **slot)
 {
     struct store_op *op = op_add("renew", ctx, slot);
 
     (void)store;
     assert_int_equal(shard, 3);
+    assert_int_equal(lease_ms, rig.lease_ms);
     note("renew %zu from %s", count, name_text(&sessions[0]));
     op->on_renewed = done;
     copy_owner(op, &sessions[0]);
@@ -344,12 +349,13 @@ void ends_forget(struct store *store, const struct end_session *session, store_d
 }
 
 /* Only one shard is noted: they are all alike. */
-void ends_claim(struct store *store, unsigned shard, uint32_t most, uint32_t claim_ms,
+void ends_claim(struct store *store, unsigned shard, const struct end_claim *claim,
                 ends_claimed_fn *done, void *ctx, struct store_op **slot)
 {
     (void)store;
+    assert_int_equal(claim->lease_ms, rig.lease_ms);
     if (shard == 0)
-        note("claim %u for %u", most, claim_ms);
+        note("claim %u for %u", claim->most, claim->claim_ms);
     op_add("claim", ctx, slot)->on_claimed = done;
 }
 
@@ -724,6 +730,7 @@ static int rig_start(void **state)
     memset(&rig, 0, sizeof rig);
     buf_init(&rig.notes, NOTES_MAX);
     rig.now_ms = 1800000000000;
+    rig.lease_ms = 30000;
     rig.node = (struct node){ .config = &rig.config, .id = "n1" };
     rig.config = (struct config){ .hook_queue = 100, .hook_timeout_ms = 5000 };
     for (size_t i = 0; i < 4; i++)

@@ -447,6 +447,20 @@ static void the_client_goes_while_it_is_decided(void **state)
     "begin /|a n1.1 \"namespace\":\"/\",\"socket\":{\"id\":\"a\",\"claims\":null,"                 \
     "\"address\":\"::\"},\"connectedAt\":1800000000000"
 
+/* With the claims of the ticks left out. */
+static void pass_quietly(uint32_t ms)
+{
+    for (uint32_t passed = 0; passed < ms; passed += 1000) {
+        pass(1000);
+        for (size_t i = 0; i < rig.op_count;) {
+            if (strcmp(rig.ops[i]->name, "claim") == 0)
+                answer_claim(RESULT_OK, 0, false);
+            else
+                i++;
+        }
+    }
+}
+
 static void begin_a(void)
 {
     rig_configure(NULL, "http://b/gone");
@@ -490,6 +504,20 @@ static void who_may_come_back_has_a_grace(void **state)
         expect(graces[i].want);
         answer_op("set", RESULT_OK);
     }
+}
+
+/* A node that is killed sets no grace: then it is the lease that leaves the time. */
+static void a_long_grace_makes_a_long_lease(void **state)
+{
+    (void)state;
+    rig.config.recovery_ms = 600000;
+    rig.config.disconnect_grace_ms = 120000;
+    rig.lease_ms = 130000;
+    begin_a();
+    pass_quietly(10000);
+    answer_renew(RESULT_OK, false);
+    buf_clear(&rig.notes);
+    socket_ends(&a, "transport close", true);
 }
 
 static void an_end_waits_for_the_last_event(void **state)
@@ -549,20 +577,6 @@ static void it_ends_while_its_beginning_is_written(void **state)
     answer_op("begin", RESULT_OK);
     expect("set /|a n1.1 ping timeout at 0 grace 0");
     answer_op("set", RESULT_OK);
-}
-
-/* With the claims of the ticks left out. */
-static void pass_quietly(uint32_t ms)
-{
-    for (uint32_t passed = 0; passed < ms; passed += 1000) {
-        pass(1000);
-        for (size_t i = 0; i < rig.op_count;) {
-            if (strcmp(rig.ops[i]->name, "claim") == 0)
-                answer_claim(RESULT_OK, 0, false);
-            else
-                i++;
-        }
-    }
 }
 
 static void sessions_are_renewed(void **state)
@@ -779,6 +793,7 @@ int main(void)
         TEST(the_client_goes_while_it_is_decided),
         TEST(an_end_is_written),
         TEST(who_may_come_back_has_a_grace),
+        TEST(a_long_grace_makes_a_long_lease),
         TEST(an_end_waits_for_the_last_event),
         TEST(what_redis_did_not_take_is_said_again),
         TEST(a_beginning_that_failed_comes_before_the_end),

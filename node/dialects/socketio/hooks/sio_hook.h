@@ -126,6 +126,9 @@ struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessio
                                                 const struct sio_socket *socket,
                                                 store_done_fn *begun, void *ctx);
 
+/* How long an owner may be silent: a node that dies gives its sessions no less grace than one that lives. */
+uint32_t sio_hook_lease_ms(const struct config *config);
+
 /* Each lets go of it. It ended; it never was; it goes on elsewhere. NULL: nothing. */
 void sio_hook_session_end(struct sio_hook_session **session, const char *reason, int64_t ended_ms);
 void sio_hook_session_forget(struct sio_hook_session **session);

@@ -21,7 +21,7 @@
 
 enum {
     TICK_MS = 1000,
-    RENEW_MS = 10000, /* a third of the lease */
+    RENEW_MS = 10000, /* a third of the shortest lease */
     TRIES_PER_TICK = 512,
     ABOUT_MAX = 16 * 1024, /* claims are smaller than their token, JWT_TOKEN_MAX */
     OWNER_MAX = NODE_ID_LEN + 24,
@@ -117,6 +117,20 @@ static void on_over(enum result result, void *ctx)
         session_free(session);
 }
 
+static void write_begin(struct sio_hook_session *session, store_done_fn *done,
+                        struct store_op **slot)
+{
+    const struct node *node = session->sessions->node;
+    const struct end_session id = id_of(session);
+    const struct end_begin begin = {
+        .delivery = slice_of(session->delivery),
+        .about = slice_of(session->about),
+        .lease_ms = sio_hook_lease_ms(node->config),
+    };
+
+    ends_begin(node->store, &id, &begin, done, session, slot);
+}
+
 /* Says what Redis does not know yet, unless something is being said already. */
 static void session_go(struct sio_hook_session *session)
 {
@@ -135,8 +149,7 @@ static void session_go(struct sio_hook_session *session)
     else if (never_was)
         ends_forget(store, &id, on_over, session, &session->op);
     else if (session->written != WRITTEN_YES)
-        ends_begin(store, &id, slice_of(session->delivery), slice_of(session->about), on_begun,
-                   session, &session->op);
+        write_begin(session, on_begun, &session->op);
     else if (session->reason != NULL)
         ends_set(store, &id, slice_of(session->reason), session->ended_ms, session->grace_ms,
                  on_over, session, &session->op);
@@ -206,8 +219,9 @@ static void shard_renew(struct shard *shard)
     }
     shard->sent_ms = now;
     if (count > 0)
-        ends_renew(sessions->node->store, (unsigned)(shard - sessions->shards), batch, count,
-                   on_renewed, shard, &shard->op);
+        ends_renew(sessions->node->store, (unsigned)(shard - sessions->shards),
+                   sio_hook_lease_ms(sessions->node->config), batch, count, on_renewed, shard,
+                   &shard->op);
 }
 
 static void on_tick(struct deadline *tick)
@@ -274,6 +288,13 @@ struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessio
         deadline_set(sessions->deadlines, &sessions->tick, TICK_MS, on_tick);
     session_go(session);
     return session;
+}
+
+uint32_t sio_hook_lease_ms(const struct config *config)
+{
+    uint32_t grace = config->recovery_ms > 0 ? config->disconnect_grace_ms + RENEW_MS : 0;
+
+    return grace > ENDS_LEASE_MIN_MS ? grace : ENDS_LEASE_MIN_MS;
 }
 
 /* Those who said goodbye do not come back. */
@@ -347,8 +368,7 @@ static void say_last_words(struct sio_hook_session *session)
         return;
     }
     if (session->written != WRITTEN_YES)
-        ends_begin(store, &id, slice_of(session->delivery), slice_of(session->about), NULL, NULL,
-                   NULL);
+        write_begin(session, NULL, NULL);
     ends_set(store, &id, slice_of(session->reason), session->ended_ms, session->grace_ms, NULL,
              NULL, NULL);
 }

@@ -151,14 +151,17 @@ static uint32_t claim_ms(const struct config *config)
 static void claim_some(struct claim *claim)
 {
     struct sio_hook_teller *teller = claim->teller;
+    const struct config *config = teller->node->config;
     uint32_t room = TELLINGS_MAX - teller->count;
+    struct end_claim wanted = { .claim_ms = claim_ms(config),
+                                .lease_ms = sio_hook_lease_ms(config) };
 
     if (claim->op != NULL || room == 0)
         return;
-    claim->most = room < CLAIM_MAX ? room : CLAIM_MAX;
+    wanted.most = claim->most = room < CLAIM_MAX ? room : CLAIM_MAX;
     teller->count += claim->most;
-    ends_claim(teller->node->store, (unsigned)(claim - teller->claims), claim->most,
-               claim_ms(teller->node->config), on_claimed, claim, &claim->op);
+    ends_claim(teller->node->store, (unsigned)(claim - teller->claims), &wanted, on_claimed, claim,
+               &claim->op);
 }
 
 static void on_tick(struct deadline *tick)
