@@ -27,12 +27,9 @@ bool jwts_is_configured(const struct jwts *jwts);
 /* What a token that was checked says. Counted references; immutable. */
 struct jwt {
     uint32_t refs;
-    struct slice
-        claims; /* the JSON object as it stands in the token: numbers keep all digits          */
-    char
-        *subject; /* "sub", else "id" (a number is taken digit by digit); "" when it has neither  */
-    int64_t
-        expires_ms; /* "exp" (or Architus' issued_at + expires_in); 0: never. store_now_ms() time   */
+    struct slice claims; /* the JSON object as it stands in the token: numbers keep all digits */
+    char *subject;       /* "sub", else "id", a number digit by digit; "": it has neither */
+    int64_t expires_ms;  /* store_now_ms() time, "exp" or issued_at + expires_in; 0: never */
     unsigned char sha256[32]; /* of the whole token: to know it again */
 };
 struct jwt *jwt_ref(struct jwt *jwt);
@@ -55,11 +52,11 @@ enum jwt_answer {
     JWT_UNKNOWN, /* the keys could not be fetched: try again later; never an accept */
     JWT_ANSWERS
 };
-const char *
-jwt_answer_text(enum jwt_answer answer); /* "Token expired": for clients, without secrets */
+/* "Token expired": for clients, without secrets. */
+const char *jwt_answer_text(enum jwt_answer answer);
 
-typedef void jwt_done_fn(enum jwt_answer answer, struct jwt *jwt,
-                         void *ctx); /* jwt is borrowed; NULL unless OK */
+/* `jwt` is borrowed; NULL unless OK. */
+typedef void jwt_done_fn(enum jwt_answer answer, struct jwt *jwt, void *ctx);
 struct jwt_check;
 
 /* The answer at once where it is known, with `*jwt_out` (a reference of the caller's) when it is JWT_OK; else
