@@ -230,6 +230,46 @@ static void lines_are_bounded(void **state)
     buf_clear(&rig.notes);
 }
 
+/* ["chat","xxx…"] */
+static char *large_event(size_t len)
+{
+    char *text = malloc(len + 32);
+
+    strcpy(text, "[\"chat\",\"");
+    memset(text + 9, 'x', len);
+    strcpy(text + 9 + len, "\"]");
+    return text;
+}
+
+static void bytes_in_line_are_bounded(void **state)
+{
+    char *text = large_event(20 * 1024 * 1024);
+
+    (void)state;
+    socket_says(&a, "[\"chat\"]", 0);
+    for (int i = 0; i < 3; i++)
+        socket_says(&a, text, 1);
+    buf_clear(&rig.notes);
+    socket_says(&a, text, 2);
+    expect("a ack 2 [{\"error\":\"Too many requests.\"}]");
+    socket_says(&a, "[\"chat\"]", 0);
+    while (rig.call_count > 0)
+        answer_call(RESULT_OK, 204, "");
+    assert_int_equal(rig.node.metrics.hook_events_refused, 1);
+    buf_clear(&rig.notes);
+    free(text);
+}
+
+static void what_is_too_large_is_said(void **state)
+{
+    char *text = large_event(33 * 1024 * 1024);
+
+    (void)state;
+    socket_says(&a, text, 1);
+    expect("a ack 1 [{\"error\":\"Too large.\"}]");
+    free(text);
+}
+
 /* ---- sockets that end -------------------------------------------------------------------------------------- */
 
 static void what_was_said_is_passed_on(void **state)
@@ -782,6 +822,8 @@ int main(void)
         TEST(a_join_that_fails_is_told),
         TEST(events_of_one_socket_wait_for_one_another),
         TEST(lines_are_bounded),
+        TEST(bytes_in_line_are_bounded),
+        TEST(what_is_too_large_is_said),
         TEST(what_was_said_is_passed_on),
         TEST(it_ends_while_it_joins),
         TEST(the_node_stops_while_events_are_under_way),

@@ -32,7 +32,7 @@ struct sio_hooks {
     size_t rule_count;
     struct sio_hook_guest *guests; /* uthash, by socket: those whose socket lives */
     struct list leaving;           /* the others, while their events are under way */
-    size_t waiting;                /* events that are not with a back end yet */
+    size_t waiting, waiting_bytes; /* events that are not with a back end yet */
     struct sio_hook_sessions *sessions;
     struct sio_hook_teller *teller;
 };

@@ -74,6 +74,7 @@ static struct waiting_event *take_event(struct sio_hook_guest *guest)
     list_remove(&event->node);
     guest->event_count--;
     guest->hooks->waiting--;
+    guest->hooks->waiting_bytes -= event->body.len;
     return event;
 }
 
@@ -156,27 +157,50 @@ static bool is_busy(const struct sio_hook_guest *guest)
     return guest->call != NULL || guest->turn.is_open;
 }
 
+/* An idle one's event does not wait here at all. */
+static bool has_room(const struct sio_hook_guest *guest, size_t bytes)
+{
+    const struct sio_hooks *hooks = guest->hooks;
+
+    return !is_busy(guest) || (guest->event_count < SIO_HOOK_EVENTS_MAX &&
+                               hooks->waiting < hooks->node->config->hook_queue &&
+                               hooks->waiting_bytes + bytes <= HOOK_WAITING_BYTES_MAX);
+}
+
+static struct waiting_event *event_create(const struct sio_hook_guest *guest, const char *url,
+                                          const struct sio_event *event)
+{
+    struct waiting_event *waiting = xcalloc(1, sizeof *waiting);
+    struct sio_hook_note note;
+
+    waiting->url = xstrdup(url);
+    waiting->ack_id = event->ack_id;
+    waiting->wants_ack = event->wants_ack;
+    sio_hook_make_id(waiting->id);
+    note = (struct sio_hook_note){ slice_of(waiting->id), store_now_ms(guest->hooks->node->store) };
+    list_init(&waiting->node);
+    buf_init(&waiting->body, SIO_HOOK_BODY_MAX);
+    sio_hook_write_event(&waiting->body, &note, guest->socket, event);
+    return waiting;
+}
+
 bool sio_hook_guest_add(struct sio_hook_guest *guest, const char *url,
                         const struct sio_event *event)
 {
     struct sio_hooks *hooks = guest->hooks;
     struct waiting_event *waiting;
-    struct sio_hook_note note;
 
-    if (is_busy(guest) && (guest->event_count >= SIO_HOOK_EVENTS_MAX ||
-                           hooks->waiting >= hooks->node->config->hook_queue))
+    if (!has_room(guest, event->items.raw.len))
         return false;
-    waiting = xcalloc(1, sizeof *waiting);
-    waiting->url = xstrdup(url);
-    waiting->ack_id = event->ack_id;
-    waiting->wants_ack = event->wants_ack;
-    sio_hook_make_id(waiting->id);
-    note = (struct sio_hook_note){ slice_of(waiting->id), store_now_ms(hooks->node->store) };
-    buf_init(&waiting->body, SIO_HOOK_BODY_MAX);
-    sio_hook_write_event(&waiting->body, &note, guest->socket, event);
+    waiting = event_create(guest, url, event);
+    if (!has_room(guest, waiting->body.len)) {
+        event_destroy(&waiting);
+        return false;
+    }
     list_append(&guest->events, &waiting->node);
     guest->event_count++;
     hooks->waiting++;
+    hooks->waiting_bytes += waiting->body.len;
     return true;
 }
 
