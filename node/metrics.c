@@ -38,6 +38,10 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_SOCKETIO_ATTACHMENT_TIME] = "socketio_attachment_time",
     [LIMIT_TOKEN_FAILURES] = "token_failures",
     [LIMIT_JOB_JOINS] = "job_joins",
+    [LIMIT_ARCHITUS_RATE] = "architus_rate",
+    [LIMIT_ARCHITUS_REQUESTS] = "architus_requests",
+    [LIMIT_ARCHITUS_CALLS] = "architus_calls",
+    [LIMIT_POOL] = "pool",
 };
 
 const char *limit_name(enum limit_kind limit)
@@ -273,6 +277,9 @@ static const struct family node_families[] = {
     { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
     { "signalbox_emitter_messages_total", "messages of redis emitters", MANY(metrics, emitter_messages, emitter_labels) },
     { "signalbox_emitter_listening", "this node listens to redis emitters", ONE(metrics, emitter_listening) },
+    { "signalbox_architus_asked_total", "questions to the bot's shards", ONE(metrics, architus_asked) },
+    { "signalbox_architus_answers_total", "their answers, by class of status", MANY(metrics, architus_answers, hook_answer_labels) },
+    { "signalbox_architus_questions", "questions to the bot's shards without an answer", ONE(metrics, architus_running) },
     { "signalbox_hook_malformed_total", "answers of back ends that make no sense", ONE(metrics, hook_malformed) },
     { "signalbox_hook_emits_failed_total", "emits of back ends' answers that could not be made", ONE(metrics, hook_emits_failed) },
     { "signalbox_hook_events_refused_total", "clients' events refused because too many waited", ONE(metrics, hook_events_refused) },

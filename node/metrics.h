@@ -37,6 +37,10 @@ enum limit_kind {
     LIMIT_SOCKETIO_ATTACHMENT_TIME,
     LIMIT_TOKEN_FAILURES,
     LIMIT_JOB_JOINS,
+    LIMIT_ARCHITUS_RATE,
+    LIMIT_ARCHITUS_REQUESTS,
+    LIMIT_ARCHITUS_CALLS,
+    LIMIT_POOL,
     LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */
@@ -103,7 +107,9 @@ struct metrics {
     uint64_t hook_malformed, hook_emits_failed, hook_events_refused;
     uint64_t hook_sessions_lost, hook_ends_given_up;
     uint64_t emitter_messages[EMITTER_OUTCOMES], emitter_listening; /* listening: now */
-    uint64_t socketio_recoveries[2];                                /* not recovered, recovered */
+    uint64_t architus_asked, architus_answers[6]; /* answers by first digit; 0: none came */
+    uint64_t architus_running;                    /* questions without an answer: now */
+    uint64_t socketio_recoveries[2];              /* not recovered, recovered */
     uint64_t socketio_emitted, socketio_asked;
     uint64_t socketio_delivered, socketio_volatile_skipped, socketio_malformed_entries;
     /* the process */

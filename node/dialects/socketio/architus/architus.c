@@ -40,7 +40,7 @@ static const struct {
 static void handle(struct session *session, const struct sio_event *event, size_t index)
 {
     if (!events[index].counts_itself && !session_may_say(session)) {
-        session->app->node->metrics.limits[LIMIT_RATE]++;
+        session->app->node->metrics.limits[LIMIT_ARCHITUS_RATE]++;
         session_refuse(session, REFUSAL_TOO_OFTEN, NULL, NULL);
     } else {
         events[index].handle(session, event);

@@ -32,7 +32,6 @@ struct backend {
     struct backend_call *calls; /* by id */
     struct mailslot *mailslot;  /* where answers on lists arrive */
     uint64_t made;
-    struct backend_stats stats;
 };
 
 struct backend_call {
@@ -81,7 +80,7 @@ static void call_free(struct backend_call *call)
     store_cancel(&call->pushing);
     shard_leave(backend, call->shard);
     HASH_DEL(backend->calls, call);
-    backend->stats.running--;
+    backend->node->metrics.architus_running--;
     free(call);
 }
 
@@ -91,6 +90,14 @@ void backend_cancel(struct backend_call **slot)
         call_free(*slot);
 }
 
+/* 504 is ours: none came. */
+static void count_answer(struct backend *backend, int status)
+{
+    bool has_come = status >= 100 && status < 600 && status != 504;
+
+    backend->node->metrics.architus_answers[has_come ? status / 100 : 0]++;
+}
+
 /* The last thing that is done with a call. */
 static void call_end(struct backend_call *call, int status, struct json resp)
 {
@@ -98,7 +105,7 @@ static void call_end(struct backend_call *call, int status, struct json resp)
     void *ctx = call->ctx;
 
     if (call->refusal == 0)
-        call->backend->stats.answers[status >= 100 && status < 600 ? status / 100 : 0]++;
+        count_answer(call->backend, status);
     call_free(call);
     done(status, resp, ctx);
 }
@@ -169,6 +176,8 @@ static void on_pushed(enum result result, void *ctx)
 {
     struct backend_call *call = ctx;
 
+    if (result == RESULT_REFUSED)
+        call->backend->node->metrics.limits[LIMIT_ARCHITUS_CALLS]++;
     if (result != RESULT_OK && result != RESULT_UNCERTAIN)
         call_fail(call, 503);
 }
@@ -255,7 +264,7 @@ static void write_question(struct buf *out, const struct backend_call *call,
 static void call_refuse(struct backend_call *call)
 {
     call->refusal = 503;
-    call->backend->stats.refused++;
+    call->backend->node->metrics.limits[LIMIT_ARCHITUS_CALLS]++;
     deadline_set(call->backend->deadlines, &call->deadline, SOON_MS, on_due);
 }
 
@@ -269,7 +278,7 @@ static void call_send(struct backend_call *call, const struct backend_question *
     if (body.has_overflowed) {
         call_refuse(call);
     } else {
-        backend->stats.asked++;
+        backend->node->metrics.architus_asked++;
         deadline_set(backend->deadlines, &call->deadline, BACKEND_TIMEOUT_MS, on_due);
         if (url != NULL)
             ask_hook(call, url, buf_slice(&body));
@@ -293,7 +302,7 @@ void backend_ask(struct backend *backend, const struct backend_question *questio
     deadline_init(&call->deadline);
     snprintf(call->id, sizeof call->id, "%s-%" PRIx64, backend->node->id, ++backend->made);
     HASH_ADD_KEYPTR(hh, backend->calls, call->id, strlen(call->id), call);
-    backend->stats.running++;
+    backend->node->metrics.architus_running++;
     call->shard = shard_enter(backend, shard_for(backend, question));
     if (call->shard == NULL)
         call_refuse(call);
@@ -324,9 +333,4 @@ void backend_destroy(struct backend **backend)
     assert(gone->calls == NULL && gone->shards == NULL);
     mailslot_destroy(&gone->mailslot);
     free(gone);
-}
-
-const struct backend_stats *backend_stats(const struct backend *backend)
-{
-    return &backend->stats;
 }

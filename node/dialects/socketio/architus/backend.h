@@ -41,11 +41,4 @@ void backend_cancel(struct backend_call **slot);
 /* (guild >> 22) mod shards. */
 uint32_t backend_shard_of(struct slice guild, uint32_t shards);
 
-struct backend_stats {
-    uint64_t asked, refused; /* refused: too many were running */
-    uint64_t answers[6];     /* by first digit of the status; 0: none came in time */
-    uint64_t running;        /* now */
-};
-const struct backend_stats *backend_stats(const struct backend *backend);
-
 #endif

@@ -110,8 +110,11 @@ void fetches_end(struct architus *app)
 
 static void on_kept(enum result result, void *ctx)
 {
-    (void)result; /* it is asked for again, then */
-    fan_answered(&((struct fetch *)ctx)->fan);
+    struct fetch *fetch = ctx;
+
+    if (result == RESULT_REFUSED) /* anything else: it is asked for again, then */
+        fetch->app->node->metrics.limits[LIMIT_POOL]++;
+    fan_answered(&fetch->fan);
 }
 
 static void keep_batch(struct fan *fan, size_t index)

@@ -45,6 +45,8 @@ static void on_staged(struct staging *staging, enum result result)
     struct listing *listing = LIST_ENTRY(staging, struct listing, staging);
 
     if (result == RESULT_REFUSED)
+        listing->flight.app->node->metrics.limits[LIMIT_POOL]++;
+    if (result == RESULT_REFUSED)
         log_peer(LOG_WARN, NULL, "architus.pool_too_large", "guild=%s type=%s", listing->guild,
                  pool_type_name(listing->type));
     flight_land(&listing->flight, result == RESULT_OK ? 200 : 503);

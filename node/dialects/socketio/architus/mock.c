@@ -77,7 +77,7 @@ static void on_taken(enum result result, uint32_t retry_ms, void *ctx)
     if (result == RESULT_OK) {
         mock_ask(mock);
     } else if (result == RESULT_REFUSED) {
-        mock->session->app->node->metrics.limits[LIMIT_RATE]++;
+        mock->session->app->node->metrics.limits[LIMIT_ARCHITUS_RATE]++;
         mock_refuse(mock, REFUSAL_TOO_OFTEN);
     } else {
         mock_refuse(mock, REFUSAL_STORE);
@@ -118,7 +118,7 @@ void mock_handle(struct session *session, const struct sio_event *event)
     if (wrong != NULL) {
         session_refuse(session, REFUSAL_MALFORMED, wrong, NULL);
     } else if (!may || session->requests >= SESSION_REQUESTS_MAX) {
-        session->app->node->metrics.limits[LIMIT_RATE]++;
+        session->app->node->metrics.limits[may ? LIMIT_ARCHITUS_REQUESTS : LIMIT_ARCHITUS_RATE]++;
         session_refuse(session, may ? REFUSAL_TOO_MANY : REFUSAL_TOO_OFTEN, NULL, NULL);
     } else {
         mock_begin(session, event);

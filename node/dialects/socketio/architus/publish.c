@@ -209,19 +209,20 @@ static void publish_answer(struct publish *publish)
 static bool take_step(struct publish *publish)
 {
     const struct log_event *event = &publish->events[publish->at];
+    bool has_change = event->change != LOG_NO_CHANGE, has_action = event->has_action;
 
-    switch (publish->step) {
+    switch (publish->step) { /* what is announced may be the end of the whole */
     case STEP_STORE:
         make_id(publish, event);
-        return event->change != LOG_NO_CHANGE && store_event(publish, event);
+        return has_change && store_event(publish, event);
     case STEP_ANNOUNCE:
-        if (event->change != LOG_NO_CHANGE)
+        if (has_change)
             announce(publish, "", log_change_write);
-        return event->change != LOG_NO_CHANGE;
+        return has_change;
     case STEP_LOG:
-        if (event->has_action)
+        if (has_action)
             announce(publish, event->is_private ? "_plogs" : "_logs", log_event_write);
-        return event->has_action;
+        return has_action;
     case STEP_DONE:
         end_event(publish);
         return false;

@@ -272,7 +272,7 @@ static bool is_too_often(struct session *session, enum ask_kind kind)
         session_may_say(session) &&
         (kind != ASK_SEARCH || allowance_take(&session->searches, SEARCHES_PER_S, SEARCHES_PER_S));
 
-    session->app->node->metrics.limits[LIMIT_RATE] += !may;
+    session->app->node->metrics.limits[LIMIT_ARCHITUS_RATE] += !may;
     return !may;
 }
 
@@ -281,7 +281,7 @@ static void request_begin(struct request *request, const char *wrong)
     struct session *session = request->session;
 
     if (session->requests > SESSION_REQUESTS_MAX) {
-        session->app->node->metrics.limits[LIMIT_RATE]++;
+        session->app->node->metrics.limits[LIMIT_ARCHITUS_REQUESTS]++;
         request_refuse(request, REFUSAL_TOO_MANY, NULL);
     } else if (is_too_often(session, request->ask_kind)) {
         request_refuse(request, REFUSAL_TOO_OFTEN, NULL);

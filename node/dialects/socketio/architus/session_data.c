@@ -37,7 +37,7 @@ void session_save(struct session *session)
     LIST_EACH (node, spare, &session->open) {
         struct request *request = LIST_ENTRY(node, struct request, node);
 
-        if (!request->is_parked)
+        if (!request->is_parked || request->text == NULL)
             continue;
         buf_printf(&text, "%s[\"%s\",%s]", text.data[text.len - 1] == '[' ? "" : ",",
                    names[request->ask_kind], request->text);

@@ -101,6 +101,7 @@ void visitor_fail(struct visitor *visitor, enum result result)
 {
     switch (result) {
     case RESULT_REFUSED:
+        visitor->app->node->metrics.limits[LIMIT_POOL]++;
         visitor_refuse(visitor, 413, "The pool is full.");
         break;
     case RESULT_CONFLICT:

@@ -21,6 +21,7 @@ enum { ROOM_MAX = 64, CHECK_EVERY_MS = 60000, ACK_MAX = 256 };
 struct audience {
     UT_hash_handle hh;
     struct list watches;
+    bool is_held; /* somebody goes through it */
     char *guild;
 };
 
@@ -65,12 +66,9 @@ static struct audience *audience_of(struct architus *app, struct slice guild)
     return audience;
 }
 
-static void audience_leave(struct architus *app, struct watch *watch)
+static void audience_end(struct architus *app, struct audience *audience)
 {
-    struct audience *audience = watch->audience;
-
-    list_remove(&watch->node);
-    if (!list_is_empty(&audience->watches))
+    if (!list_is_empty(&audience->watches) || audience->is_held)
         return;
     HASH_DEL(app->audiences, audience);
     free(audience->guild);
@@ -87,7 +85,8 @@ void watch_forget(struct session *session)
     store_cancel(&gone->looking);
     flight_leave(&gone->membership);
     deadline_clear(&gone->check);
-    audience_leave(session->app, gone);
+    list_remove(&gone->node);
+    audience_end(session->app, gone->audience);
     free(gone);
 }
 
@@ -267,9 +266,12 @@ void watch_check_guild(struct architus *app, struct slice guild)
     HASH_FIND(hh, app->audiences, guild.data, guild.len, audience);
     if (audience == NULL)
         return;
+    audience->is_held = true; /* whoever may no more leaves it at once */
     LIST_EACH (node, spare, &audience->watches) {
         watch_look(LIST_ENTRY(node, struct watch, node));
     }
+    audience->is_held = false;
+    audience_end(app, audience);
 }
 
 /* ---- spectate ---------------------------------------------------------------------------------------------- */
