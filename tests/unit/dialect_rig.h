@@ -316,7 +316,7 @@ void auth_release(struct auth_hold *hold)
         rig.hold = NULL;
 }
 
-static void rig_revoke(void)
+static inline void rig_revoke(void)
 {
     struct auth_hold *hold = rig.hold;
 
@@ -475,7 +475,7 @@ static struct deadline *take_due(int64_t until_ms, deadline_fn **on_due_out)
     return first;
 }
 
-static void rig_pass(uint32_t ms)
+static inline void rig_pass(uint32_t ms)
 {
     int64_t until_ms = rig.now_ms + ms;
     struct deadline *deadline;
