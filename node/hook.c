@@ -25,13 +25,9 @@
 #include "curl_post.h"
 #include "deadline.h"
 #include "hook_headers.h"
+#include "hook_retry.h"
 
-enum {
-    CONNECTIONS_KEPT = 1024, /* in all, while nothing runs on them */
-    PAUSE_MIN_MS = 100,
-    PAUSE_MAX_MS = 2000,
-    PAUSE_STEPS = 8, /* jitter comes in so many: deadlines like few durations */
-};
+enum { CONNECTIONS_KEPT = 1024 }; /* in all, while nothing runs on them */
 
 struct hooks {
     uv_loop_t *loop;
@@ -292,39 +288,6 @@ static void on_refused(struct deadline *deadline)
 
 /* ---- attempts that failed ------------------------------------------------------------------------- */
 
-/* Could the same attempt succeed a moment later? */
-static bool is_passing(CURLcode code)
-{
-    switch (code) {
-    case CURLE_ABORTED_BY_CALLBACK:
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_GOT_NOTHING:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static uint32_t pause_ms(uint32_t attempts)
-{
-    uint32_t most = PAUSE_MIN_MS, dice = 0;
-
-    for (uint32_t i = 1; i < attempts && most < PAUSE_MAX_MS; i++)
-        most *= 2;
-    if (most > PAUSE_MAX_MS)
-        most = PAUSE_MAX_MS;
-    uv_random(NULL, NULL, &dice, sizeof dice, 0, NULL);
-    return most / 2 + dice % PAUSE_STEPS * most / 2 / PAUSE_STEPS;
-}
-
 static void on_pause_over(struct deadline *deadline)
 {
     struct hook_call *call = LIST_ENTRY(deadline, struct hook_call, pause);
@@ -337,7 +300,7 @@ static void on_pause_over(struct deadline *deadline)
 static bool call_pause(struct hook_call *call)
 {
     struct hooks *hooks = call->hooks;
-    uint32_t ms = pause_ms(call->attempts);
+    uint32_t ms = hook_pause_ms(call->attempts);
     struct hook_line *line = call->line;
 
     if (call->attempts > hooks->config->hook_retries ||
@@ -368,7 +331,7 @@ static void on_failed(struct hook_call *call, CURLcode code)
     log_peer(LOG_WARN, NULL, "hook.failed", "host=%s error=%s attempt=%u is_sent=%s",
              quote_host(call->line->url), log_quote(error, strlen(error)), call->attempts,
              call->is_sent ? "true" : "false");
-    if (is_passing(code) && (call->is_repeatable || !call->is_sent) && call_pause(call))
+    if (hook_may_pass(code) && (call->is_repeatable || !call->is_sent) && call_pause(call))
         return;
     call_enter(call, CALL_OVER);
     call_finish(call, result_without_answer(call), 0);
