@@ -272,7 +272,7 @@ static void test_socket_owes_a_bounded_number(void **state)
     ask(&rig.a, "B", 60000, &askings[1]);
     ask(&rig.a, "B", 60000, &askings[2]);
     asking_expect(&askings[2], false, 1, "");
-    assert_int_equal(rig.b.node.metrics.limits[LIMIT_ACKS], 1);
+    assert_int_equal(rig.b.node.metrics.limits[LIMIT_SOCKETIO_ACKS], 1);
     assert_int_equal(b->packets, 3); /* it hears the question */
     client_end(b, CHANNEL_LEAVE_IN_ORDER);
     asking_expect(&askings[0], false, 1, "");
@@ -300,7 +300,7 @@ static void test_late_debts_make_room(void **state)
     ask(&rig.a, "B", 60000, &third);
     answer(b, "[3]");
     asking_expect(&third, true, 1, "B[3] ");
-    assert_int_equal(rig.b.node.metrics.limits[LIMIT_ACKS], 0);
+    assert_int_equal(rig.b.node.metrics.limits[LIMIT_SOCKETIO_ACKS], 0);
 }
 
 /* It is asked when it takes the packet; the others need not wait for that to be counted. */

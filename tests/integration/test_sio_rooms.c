@@ -53,7 +53,7 @@ static void test_joins(void **state)
         if (got != rows[i].want || client->socket.member_count != rows[i].members)
             fail_msg("%s: %s, in %u", rows[i].name, result_name(got), client->socket.member_count);
     }
-    assert_int_equal(rig.a.node.metrics.limits[LIMIT_ROOMS], 1);
+    assert_int_equal(rig.a.node.metrics.limits[LIMIT_SOCKETIO_ROOMS], 1);
     assert_int_equal(sio_rooms(&client->socket, rooms, 8), 5);
     assert_true(slice_is(rooms[0], "A"));
     sio_leave(&client->socket, SLICE_LITERAL("r1"));

@@ -149,7 +149,7 @@ void sio_asked_expect(struct sio_socket *socket, const struct sio_entry *entry, 
     if (find(socket, entry->ask_id) != NULL) /* it was full, and is offered the entry again */
         return;
     if (!has_room(socket)) {
-        socket->sio->node->metrics.limits[LIMIT_ACKS]++;
+        socket->sio->node->metrics.limits[LIMIT_SOCKETIO_ACKS]++;
         sio_asked_pass(socket, entry);
         return;
     }

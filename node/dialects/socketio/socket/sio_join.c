@@ -138,7 +138,7 @@ void sio_join(struct sio_socket *socket, struct slice room, sio_joined_fn *done,
     }
     member = sio_member_find(socket, room);
     if (member == NULL && socket->member_count >= config->socketio_max_rooms) {
-        socket->sio->node->metrics.limits[LIMIT_ROOMS]++;
+        socket->sio->node->metrics.limits[LIMIT_SOCKETIO_ROOMS]++;
         tell_soon(socket, RESULT_REFUSED, done, ctx);
         return;
     }
