@@ -70,7 +70,7 @@ void hub_listen(struct hub *hub, const struct channel_id *id, struct hub_listene
                 const struct hub_listener_ops *ops);
 
 /* The same for a listener that knows how far it had come when it left: it starts after `number`, as
- * far as the feed still has that, whatever others have settled since. */
+ * far as the feed still has that (else on_gap), whatever others have settled since. */
 void hub_listen_after(struct hub *hub, const struct channel_id *id, struct hub_listener *listener,
                       const struct hub_listener_ops *ops, uint64_t number);
 

@@ -288,6 +288,28 @@ static void test_listener_that_starts_after_its_own_mark(void **state)
     world_destroy(world);
 }
 
+/* What it should have had is gone: it knows where it stood, so it is told. */
+static void test_gap_before_a_mark_is_told(void **state)
+{
+    struct world *world = world_listening();
+    struct ear back = { .hub = world->hub, .room = INT32_MAX };
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        fake_append(world->channel);
+    fake_run();
+    for (int i = 0; i < 12; i++)
+        fake_drop(world->channel);
+    hub_listen_after(world->hub, &player, &back.listener, &ear_ops, 10);
+    fake_run();
+    assert_int_equal(back.starts, 1);
+    assert_int_equal(back.gaps, 1);
+    assert_int_equal(back.missed, 2);
+    ear_check(&back, 13, 13);
+    ear_leave(&back);
+    world_destroy(world);
+}
+
 /* What waited is not for it; what comes from the moment it was told that it listens is. */
 static void test_listener_that_starts_at_the_tip(void **state)
 {
@@ -1567,6 +1589,7 @@ int main(void)
         cmocka_unit_test(test_start_at_the_tip_meets_news),
         cmocka_unit_test(test_newcomer_leaves_at_once),
         cmocka_unit_test(test_listener_that_starts_after_its_own_mark),
+        cmocka_unit_test(test_gap_before_a_mark_is_told),
         cmocka_unit_test(test_gap_is_read),
         cmocka_unit_test(test_copies_of_what_was_read_are_nothing),
         cmocka_unit_test(test_one_read_in_flight),
