@@ -29,7 +29,7 @@ test('recovery', async (t) => {
   const cluster = await startCluster(t, {
     count: 3, balancer: 'random(1)',
     args: ['--recovery', '30s', '--hook', `*=${backEnd.url}`, '--disconnect-hook', `${backEnd.url}/end`,
-      '--disconnect-grace', '2s', '--socketio-ping-interval', '2s', '--socketio-ping-timeout', '1s', '--room-keep', '200'],
+      '--disconnect-grace', '2s', '--socketio-ping-interval', '2s', '--socketio-ping-timeout', '1s', '--room-keep', '200', '--live-bound', '256'],
   });
   const { url } = cluster.balancer;
   const token = await cluster.token('server', 'back-end');

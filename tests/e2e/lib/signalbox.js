@@ -12,7 +12,7 @@ export const PLAIN_BINARY = join(ROOT, 'build/signalbox');
 
 const ENV = {
   ...process.env,
-  ASAN_OPTIONS: 'abort_on_error=0:exitcode=99:detect_leaks=1',
+  ASAN_OPTIONS: 'abort_on_error=0:exitcode=99:detect_leaks=1:handle_abort=1',
   UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1:exitcode=99',
 };
 
