@@ -264,11 +264,12 @@ static void ask_backend_for_discord(struct guild_list *list, struct json token)
     buf_init(&args, ARGS_MAX);
     buf_init(&kwargs, ARGS_MAX);
     json_quote(&args, identity_user(list->identity));
+    buf_add_byte(&kwargs, '{');
     if (token.type == JSON_STRING) {
-        buf_add_text(&kwargs, "{\"access_token\":");
+        buf_add_text(&kwargs, "\"access_token\":");
         buf_add_slice(&kwargs, token.raw);
-        buf_add_byte(&kwargs, '}');
     }
+    buf_add_byte(&kwargs, '}');
     question.args = buf_slice(&args);
     question.kwargs = buf_slice(&kwargs);
     backend_ask(list->flight.app->backend, &question, on_discord_guilds, list,
