@@ -350,6 +350,17 @@ static void reads_entities(void **state)
     entities_fini(&entities);
 }
 
+static void an_empty_id_is_none(void **state)
+{
+    struct entities entities;
+
+    (void)state;
+    assert_true(entities_parse(json_of_text("[{\"id\":\"\"}]"), true, &entities));
+    assert_int_equal(entities.count, 0);
+    assert_int_equal(entities.without_id, 1);
+    entities_fini(&entities);
+}
+
 static void refuses_what_are_no_entities(void **state)
 {
     static const char *const texts[] = { "{}", "[1]", "[{},[]]", "null", "\"x\"" };
@@ -522,6 +533,7 @@ int main(void)
         cmocka_unit_test(mock_texts_have_two_thousand_characters),
         cmocka_unit_test(writes_answers),
         cmocka_unit_test(reads_entities),
+        cmocka_unit_test(an_empty_id_is_none),
         cmocka_unit_test(refuses_what_are_no_entities),
         cmocka_unit_test(counts_entities_that_are_too_large),
         cmocka_unit_test(writes_guilds),

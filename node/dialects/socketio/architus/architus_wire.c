@@ -37,6 +37,8 @@ static struct slice decode(struct json value, struct buf *text)
 
     if (value.type != JSON_STRING || !json_text(value, text))
         return NOTHING;
+    if (text->len == start)
+        return SLICE_LITERAL(""); /* there may be no text to point to */
     return (struct slice){ text->data + start, text->len - start };
 }
 
