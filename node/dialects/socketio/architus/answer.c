@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "request_answer.h"
+#include "request_parts.h"
 
 enum { DATA_MAX = 64 * 1024 * 1024, SMALL_BYTES = 16 * 1024 };
 

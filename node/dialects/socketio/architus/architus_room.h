@@ -17,7 +17,8 @@
  *     architus.c     the app: its life, its events
  *     session.c      one socket: who it is, how much it may ask, what it watches
  *     elevate.c      how a socket becomes somebody, and nobody again
- *     request.c      one pool_* event: who asks, its answers, its end
+ *     request.c      one pool_* event: who asks, refusals, failures
+ *     request_life.c its waiting and its end
  *     answer.c       the entities of an answer, sent as the socket takes them
  *     ask_ids.c, ask_all.c, ask_search.c, ask_user.c, ask_guild.c    what becomes of each kind of request
  *     fetch.c, listing.c, membership.c, guild_list.c    what several requests wait for together

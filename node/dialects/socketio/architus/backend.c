@@ -49,15 +49,6 @@ struct backend_call {
     char id[ID_SIZE];
 };
 
-uint32_t backend_shard_of(struct slice guild, uint32_t shards)
-{
-    uint64_t number;
-
-    if (!slice_to_u64(guild, 0, UINT64_MAX, &number))
-        return 0;
-    return (uint32_t)((number >> 22) % shards);
-}
-
 /* ---- its end ------------------------------------------------------------------------------------- */
 
 static void shard_leave(struct backend *backend, struct shard *shard)
@@ -211,6 +202,16 @@ static void ask_list(struct backend_call *call, struct slice body)
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
+/* (guild >> 22) mod shards */
+static uint32_t shard_of(struct slice guild, uint32_t shards)
+{
+    uint64_t number;
+
+    if (!slice_to_u64(guild, 0, UINT64_MAX, &number))
+        return 0;
+    return (uint32_t)((number >> 22) % shards);
+}
+
 static uint32_t shard_for(struct backend *backend, const struct backend_question *question)
 {
     uint32_t shards = backend->node->config->shards;
@@ -218,7 +219,7 @@ static uint32_t shard_for(struct backend *backend, const struct backend_question
     if (question->shard >= 0)
         return (uint32_t)question->shard % shards;
     if (question->guild.data != NULL)
-        return backend_shard_of(question->guild, shards);
+        return shard_of(question->guild, shards);
     return (uint32_t)(backend->made % shards);
 }
 

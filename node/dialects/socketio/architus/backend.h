@@ -38,7 +38,4 @@ void backend_ask(struct backend *backend, const struct backend_question *questio
                  backend_done_fn *done, void *ctx, struct backend_call **slot);
 void backend_cancel(struct backend_call **slot);
 
-/* (guild >> 22) mod shards. */
-uint32_t backend_shard_of(struct slice guild, uint32_t shards);
-
 #endif

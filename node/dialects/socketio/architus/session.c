@@ -5,7 +5,7 @@
 #include "architus_room.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "request_answer.h"
+#include "request_parts.h"
 
 enum { TEXT_MAX = 80 * 1024 * 1024, DEFAULT_CLAIM = 0x112, EVENTS_PER_S = 20, EVENTS_BURST = 100 };
 

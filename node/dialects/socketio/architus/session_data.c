@@ -2,7 +2,7 @@
 /* Written whenever one of its parts changes; read once, when the socket is back. */
 #include "session_data.h"
 
-#include "request_answer.h"
+#include "request_parts.h"
 
 enum { DATA_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 64 };
 

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SB_ARCHITUS_REQUEST_ANSWER_H
-#define SB_ARCHITUS_REQUEST_ANSWER_H
+#ifndef SB_ARCHITUS_REQUEST_PARTS_H
+#define SB_ARCHITUS_REQUEST_PARTS_H
 
 #include "request.h"
 
-/* What request.c and answer.c share. */
+/* What request.c, request_life.c and answer.c share. */
 
 /* How long a request waits for the socket before it is parked, and how often it looks then. */
 enum { PARK_AFTER_MS = 300, PARKED_LOOK_MS = 100 };
 
 void request_start(struct session *session, enum ask_kind kind, struct json argument,
                    struct pending_ack ack);
+/* A task holds the client here. */
+void request_occupy(struct request *request);
 void request_end(struct request *request);
 void request_drop(struct request *request); /* its session ends */
 
