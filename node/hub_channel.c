@@ -109,6 +109,7 @@ static void subscribe(struct hub_channel *channel)
     struct channel_id id = hub_channel_id(channel);
     struct key key;
 
+    channel->is_certain = false;
     hub_ask_stop(channel);
     if (channel->topic != NULL)
         return;
@@ -119,6 +120,7 @@ static void subscribe(struct hub_channel *channel)
 
 static void hold(struct hub_channel *channel)
 {
+    channel->is_certain = false;
     hub_ask_stop(channel);
     hub_ask_hold(channel);
 }
@@ -143,10 +145,12 @@ static void go_live(struct hub_channel *channel)
 {
     struct channel_batch nothing = { .settled = channel->settled, .appended = channel->tip };
 
+    channel->is_certain = true;
     if (needs_no_read(channel)) {
         channel->read_from = channel->settled;
         hub_deliver_batch(channel, &nothing);
     } else {
+        hub_settle_soon(channel);
         hub_ask_read(channel);
     }
 }

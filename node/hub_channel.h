@@ -72,10 +72,11 @@ struct hub_channel {
     uint64_t expired;     /* expired entries are counted up to here                             */
     uint32_t listeners;
     uint16_t key_len;
-    uint8_t state; /* enum hub_state; written by hub_channel_enter()                   */
-    uint8_t tries; /* holds and reads in a row that failed                               */
-    bool is_lost;  /* numbers went back: cursors follow when the hold has been answered  */
-    char key[];    /* kind, length of the realm, realm, id                               */
+    uint8_t state;   /* enum hub_state; written by hub_channel_enter()                   */
+    uint8_t tries;   /* holds and reads in a row that failed                               */
+    bool is_lost;    /* numbers went back: cursors follow when the hold has been answered  */
+    bool is_certain; /* it was live, and has not been subscribed anew since: may be settled */
+    char key[];      /* kind, length of the realm, realm, id                               */
 };
 
 enum { HUB_KEY_MAX = 2 + KEY_ID_MAX + KEY_PAIR_MAX };
@@ -125,6 +126,7 @@ void hub_stash_clear(struct hub_channel *channel);
 
 /* hub_settle.c */
 void hub_settle_note(struct hub_channel *channel); /* `delivered` may have moved       */
+void hub_settle_soon(struct hub_channel *channel); /* the channel is live again        */
 void hub_settle_now(struct hub_channel *channel);  /* all of it, without waiting       */
 void hub_settle_last(struct hub_channel *channel); /* the same, and nobody waits for it */
 void hub_settle_forget(struct hub_channel *channel);

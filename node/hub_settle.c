@@ -6,13 +6,16 @@
  * window and not per message; one settle in flight per channel. One that failed is asked for
  * again, later and for more: a settled mark never goes back.
  *
+ * Nothing is settled from when the topic breaks until the hold has been answered: Redis may have given a
+ * number that was written here to another entry.
+ *
  *     settled ≤ settling_to ≤ delivered ≤ tip
  */
 enum { SETTLE_AGAIN_MS = 500 };
 
 static bool has_unsettled(const struct hub_channel *channel)
 {
-    return channel->delivered > channel->settled && !channel->is_lost;
+    return channel->is_certain && channel->delivered > channel->settled;
 }
 
 static void on_settle_due(struct deadline *deadline)
@@ -33,16 +36,22 @@ static void on_settled(enum result result, void *ctx)
     hub_settle_note(channel);
 }
 
-void hub_settle_note(struct hub_channel *channel)
+void hub_settle_soon(struct hub_channel *channel)
 {
     struct hub *hub = channel->hub;
 
+    if (has_unsettled(channel) && channel->settling == NULL && !deadline_is_set(&channel->settle))
+        deadline_set(hub->deadlines, &channel->settle, hub->options.settle_ms, on_settle_due);
+}
+
+void hub_settle_note(struct hub_channel *channel)
+{
     if (!has_unsettled(channel) || channel->settling != NULL)
         return;
-    if (channel->delivered - channel->settled >= hub->options.settle_count)
+    if (channel->delivered - channel->settled >= channel->hub->options.settle_count)
         hub_settle_now(channel);
-    else if (!deadline_is_set(&channel->settle))
-        deadline_set(hub->deadlines, &channel->settle, hub->options.settle_ms, on_settle_due);
+    else
+        hub_settle_soon(channel);
 }
 
 void hub_settle_now(struct hub_channel *channel)
