@@ -51,7 +51,7 @@ struct curl_slist *curl_post_headers(void)
     static const char *const lines[] = {
         "Content-Type: application/json",
         "Accept: application/json",
-        "User-Agent: signalbox/" SIGNALBOX_VERSION,
+        ("User-Agent: signalbox/" SIGNALBOX_VERSION),
         "Expect:",
     };
     struct curl_slist *headers = NULL;
