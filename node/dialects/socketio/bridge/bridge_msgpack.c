@@ -384,5 +384,5 @@ enum msgpack_result msgpack_to_json(struct slice bytes, struct buf *json, struct
 void msgpack_bins_fini(struct msgpack_bins *bins)
 {
     free(bins->items);
-    *bins = (struct msgpack_bins){ NULL };
+    *bins = (struct msgpack_bins){ 0 };
 }
