@@ -41,6 +41,9 @@ struct hub_listener_ops {
     /* What was appended before on_listening is not for this listener. Where others listen here already, it
      * starts without asking the store. */
     bool starts_at_tip;
+    /* Entries are kept only as long as somebody listens: the channel stays subscribed, however long nobody
+     * here can take any. What is dropped meanwhile is a gap then, and not a hole that nobody sees. */
+    bool stays;
 };
 
 /* Lives in the object that listens; zero-initialise it. The fields are the hub's. */

@@ -282,6 +282,16 @@ void hub_channel_wake(struct hub_channel *channel)
         hub_channel_go_on(channel);
 }
 
+/* Nobody can take any: all are full. */
+static bool may_pause(const struct hub_channel *channel)
+{
+    LIST_EACH (node, spare, &channel->full) {
+        if (LIST_ENTRY(node, struct hub_listener, node)->ops->stays)
+            return false;
+    }
+    return channel->state != HUB_PAUSED;
+}
+
 void hub_channel_go_on(struct hub_channel *channel)
 {
     struct hub *hub = channel->hub;
@@ -290,6 +300,6 @@ void hub_channel_go_on(struct hub_channel *channel)
         return;
     if (hub_channel_can_take(channel))
         hub_ask_read(channel);
-    else if (channel->state != HUB_PAUSED && !deadline_is_set(&channel->stall))
+    else if (!deadline_is_set(&channel->stall) && may_pause(channel))
         deadline_set(hub->deadlines, &channel->stall, hub->options.stall_ms, on_stall_due);
 }

@@ -18,7 +18,7 @@
  * Two nodes' worth of rooms over one Redis, and clients that write down what they are given. What stands below
  * rooms (sockets, connections, the engine) is played here. Included by one file of a test.
  */
-enum { RIG_TEXT_MAX = 1 << 20 };
+enum { RIG_TEXT_MAX = 1 << 20, STALL_MS = 100 };
 
 struct engine_conn {
     char sid[ENGINE_ID_LEN + 1];
@@ -29,6 +29,7 @@ struct client {
     struct sio_socket socket;
     struct sio_conn conn;
     struct engine_conn engine;
+    struct sio_session session; /* where it is the socket's */
     struct list node;
     struct buf got; /* each packet, and a line feed     */
     size_t packets, attachments;
@@ -93,6 +94,7 @@ static void client_end(struct client *client, enum channel_leave how)
     HASH_DELETE(hh, socket->sio->sockets, socket);
     sio_asks_forget(socket);
     sio_members_end(socket, how);
+    store_cancel(&client->session.announcing);
     socket->conn = NULL;
 }
 
@@ -177,7 +179,7 @@ static void station_open(struct station *station, const char *id)
 {
     static const struct hub_options hub_options = { .settle_ms = 5,
                                                     .settle_count = 100,
-                                                    .stall_ms = 1000 };
+                                                    .stall_ms = STALL_MS };
     struct store_options options = { .url = support_redis_url(rig.redis),
                                      .timeout_ms = 3000,
                                      .wait_ms = 500,

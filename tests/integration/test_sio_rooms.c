@@ -383,15 +383,55 @@ static bool has_yielded(void *ctx)
     return ((struct client *)ctx)->has_yielded;
 }
 
+static void come_back(struct client *client)
+{
+    client->socket.session = &client->session;
+    sio_supersede(&client->socket);
+}
+
 static void test_newest_connection_wins(void **state)
 {
     struct client *older = client_in(&rig.a, "/", "A"), *newer = client_in(&rig.b, "/", "A");
 
     (void)state;
-    sio_supersede(&newer->socket);
+    come_back(newer);
     support_wait(&rig.loop, has_yielded, older, SUPPORT_WAIT_MS, "the older to yield");
     client_expect_nothing(newer);
     assert_false(newer->has_yielded);
+}
+
+/* Each hears of the other; the one that was told of last has it. */
+static void test_two_come_back_at_once(void **state)
+{
+    struct client *a = client_in(&rig.a, "/", "A"), *b = client_in(&rig.b, "/", "A");
+    struct whom whom = { "/", "A", NULL };
+
+    (void)state;
+    come_back(a);
+    come_back(b);
+    while (!a->has_yielded && !b->has_yielded)
+        uv_run(&rig.loop, UV_RUN_ONCE);
+    emit_as(&rig.a, &whom, "[\"x\"]", false);
+    client_expect(a->has_yielded ? b : a, "42[\"x\"]\n");
+    assert_false(a->has_yielded && b->has_yielded);
+}
+
+/* Its node sees nobody who could take any; what is dropped until it can is told, and never passed over. */
+static void test_slow_reader_misses_nothing_unseen(void **state)
+{
+    struct client *slow = client_in(&rig.a, "/", "A");
+    int64_t end_ms;
+
+    (void)state;
+    assert_int_equal(client_join(slow, "r"), RESULT_OK);
+    slow->room = 0;
+    assert_int_equal(emit(&rig.b, "r", "[\"one\"]"), 1);
+    end_ms = clock_ms() + 3 * (int64_t)STALL_MS;
+    while (clock_ms() < end_ms)
+        assert_int_equal(emit(&rig.b, "r", "[\"more\"]"), 1);
+    slow->room = 1;
+    sio_members_drain(&slow->socket);
+    client_expect(slow, "42[\"one\"]\n");
 }
 
 static bool was_malformed(void *ctx)
@@ -640,6 +680,8 @@ int main(void)
         TEST(test_same_id_is_emitted_once),
         TEST(test_orders),
         TEST(test_newest_connection_wins),
+        TEST(test_two_come_back_at_once),
+        TEST(test_slow_reader_misses_nothing_unseen),
         TEST(test_bad_entry_is_skipped),
         TEST(test_move_loses_and_repeats_nothing),
         TEST(test_move_across_a_gap_is_told),

@@ -557,8 +557,10 @@ void sio_emit(struct sio *sio, const struct sio_emit *emit, sio_emitted_fn *done
 
 static inline void rig_emitted(enum result result)
 {
+    const struct channel_appended appended = { .number = 1 };
+
     *rig.emitted_slot = NULL;
-    rig.emitted(result, NULL, rig.emitted_ctx);
+    rig.emitted(result, &appended, rig.emitted_ctx);
 }
 
 void store_cancel(struct store_op **slot)

@@ -38,12 +38,13 @@ static uint32_t larger(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-/* An entry must outlive the slowest client that is still alive, and every client that may still come back. */
+/* An entry must outlive the slowest client that is still alive, and every client that may still come back: it
+ * has its time from when its end is noticed, and half as much again when its node died (sio_session.c). */
 void sio_rooms_configure(struct sio *sio)
 {
     const struct config *config = sio->node->config;
     uint32_t patience_ms = config->socketio_ping_interval_ms + config->socketio_ping_timeout_ms;
-    uint32_t keep_ms = larger(patience_ms, config->recovery_ms);
+    uint32_t keep_ms = patience_ms + 2 * config->recovery_ms;
     struct channel_bounds bounds = {
         .offline_cap = config->recovery_ms > 0 ? config->room_keep : 0,
         .live_bound = larger(config->live_bound, config->room_keep),

@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "sio_post.h"
+#include "sio_session.h"
 
 static const enum sio_entry_kind kinds[] = {
     [SIO_CONTROL_JOIN] = SIO_ENTRY_JOIN,
@@ -26,8 +27,19 @@ void sio_control(struct sio *sio, const struct sio_target *to, enum sio_control 
     sio_post(sio, &post, done, ctx, slot);
 }
 
+/* Not said: whoever else has it goes on until its connection ends, and this one yields to all. */
+static void on_announced(enum result result, const struct channel_appended *appended, void *ctx)
+{
+    struct sio_session *session = ctx;
+
+    (void)appended;
+    if (result != RESULT_OK)
+        session->is_announcing = false;
+}
+
 void sio_supersede(struct sio_socket *socket)
 {
+    struct sio_session *session = socket->session;
     struct slice id = sio_id(socket), holder = slice_of(engine_sid(socket->conn->engine));
     struct sio_target to = {
         .realm = sio_realm(socket),
@@ -40,5 +52,6 @@ void sio_supersede(struct sio_socket *socket)
         .entry = { .kind = SIO_ENTRY_SUPERSEDE, .names = { &holder, 1 } },
     };
 
-    sio_post(socket->sio, &post, NULL, NULL, NULL);
+    session->is_announcing = true;
+    sio_post(socket->sio, &post, on_announced, session, &session->announcing);
 }

@@ -147,12 +147,20 @@ static void leave_all(struct sio_socket *socket, const struct sio_texts *rooms)
         sio_leave(socket, rooms->items[i]);
 }
 
+/* The last one of whom the private room tells has it: who has not been told of yet itself yields to nobody. */
 static void supersede(struct sio_member *member, struct slice holder)
 {
-    bool is_private = member->is_own && member->room.len > 0;
+    struct sio_socket *socket = member->socket;
+    struct sio_session *session = socket->session;
 
-    if (is_private && !slice_is(holder, engine_sid(member->socket->conn->engine)))
-        sio_socket_yield(member->socket);
+    if (!member->is_own || member->room.len == 0)
+        return;
+    if (!slice_is(holder, engine_sid(socket->conn->engine))) {
+        if (session == NULL || !session->is_announcing)
+            sio_socket_yield(socket);
+    } else if (session != NULL) {
+        session->is_announcing = false;
+    }
 }
 
 static void obey(struct sio_member *member, const struct sio_entry *entry)
@@ -162,6 +170,8 @@ static void obey(struct sio_member *member, const struct sio_entry *entry)
     switch (entry->kind) {
     case SIO_ENTRY_JOIN:
         join_all(socket, &entry->names);
+        sio_session_save(
+            socket); /* also when it was in all of them: it is not to be obeyed again */
         break;
     case SIO_ENTRY_LEAVE:
         leave_all(socket, &entry->names);
@@ -253,12 +263,14 @@ const struct hub_listener_ops sio_member_ops = {
     .on_listening = on_listening,
     .on_gap = on_gap,
     .starts_at_tip = true,
+    .stays = true,
 };
 
 const struct hub_listener_ops sio_member_resumed_ops = {
     .on_entry = on_entry,
     .on_listening = on_listening,
     .on_gap = on_gap,
+    .stays = true,
 };
 
 uint64_t sio_member_cursor(const struct sio_member *member)

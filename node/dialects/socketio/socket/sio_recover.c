@@ -48,7 +48,8 @@ struct sio_recovery {
     struct slice id, rest; /* of the state: the socket's id; data and identity */
     struct place *places;
     size_t count, reading; /* places; the one that is being read */
-    size_t bytes;          /* that were read */
+    uint32_t members_made;
+    size_t bytes; /* that were read */
 };
 
 /* ---- life ---------------------------------------------------------------------------------------- */
@@ -100,8 +101,8 @@ static bool follows_on(const struct sio_recovery *recovery, const struct place *
 {
     const struct config *config = recovery->sio->node->config;
 
-    if (batch->appended == 0) /* nothing was said there for as long as a room keeps anything */
-        return true;
+    if (batch->appended == 0) /* nothing has ever been said there, or Redis has lost it */
+        return place->as.cursor == 0;
     if (batch->missed > 0 || batch->has_gone_back)
         return false;
     if (place->as.cursor > 0)
@@ -191,7 +192,7 @@ static bool parse_place(struct unpack *state, struct place *place)
         place->seen = unpack_number_max(state, INT64_MAX);
     }
     place->start = place->as.from;
-    return !state->is_broken && place->as.room.len <= KEY_ID_MAX;
+    return !state->is_broken && (place->as.room.len == 0 || key_id_is_valid(place->as.room));
 }
 
 static bool parse_state(struct sio_recovery *recovery, struct slice bytes)
@@ -204,8 +205,10 @@ static bool parse_state(struct sio_recovery *recovery, struct slice bytes)
     if (unpack_number(&state) != SIO_SESSION_VERSION)
         return false;
     recovery->id = unpack_slice(&state);
-    if (recovery->id.len != ENGINE_ID_LEN || !slice_is(unpack_slice(&state), recovery->nsp))
+    if (recovery->id.len != ENGINE_ID_LEN || !key_id_is_valid(recovery->id) ||
+        !slice_is(unpack_slice(&state), recovery->nsp))
         return false;
+    recovery->members_made = (uint32_t)unpack_number_max(&state, UINT32_MAX);
     count = unpack_number_max(&state, PLACES_MAX);
     recovery->places = xcalloc(count + 1, sizeof *recovery->places);
     while (recovery->count < count && parse_place(&state, &recovery->places[recovery->count]))
@@ -237,10 +240,14 @@ static bool take_offset(struct sio_recovery *recovery)
     while ((step = sio_offset_next(&offset, &index, &number)) == SIO_OFFSET_PLACE) {
         struct place *place = place_of(recovery, index);
 
-        if (place != NULL && number > place->start && number <= INT64_MAX) {
+        if (place == NULL)
+            continue;
+        if (number < place->as.from ||
+            number > INT64_MAX) /* Redis has gone back; or it is forged */
+            return false;
+        if (number > place->start)
             place->start = number;
-            place->has_begun = true;
-        }
+        place->has_begun = true;
     }
     return step == SIO_OFFSET_END;
 }
@@ -339,6 +346,8 @@ void sio_recovery_join(struct sio_recovery *recovery, struct sio_socket *socket)
 {
     for (size_t i = 0; i < recovery->count; i++)
         sio_member_resume(socket, &recovery->places[i].as);
+    if (socket->members_made < recovery->members_made)
+        socket->members_made = recovery->members_made;
 }
 
 /* ---- what it missed ------------------------------------------------------------------------------ */
@@ -352,7 +361,7 @@ static void write_offset(const struct sio_recovery *recovery, const struct sio_s
         const struct place *place = &recovery->places[i];
         uint64_t cursor = i < at ? place->as.cursor : i == at ? number : place->start;
 
-        if (cursor > place->as.from)
+        if (cursor != place->as.from)
             sio_offset_add(out, place->as.index, cursor);
     }
 }

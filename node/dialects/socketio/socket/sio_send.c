@@ -61,11 +61,11 @@ static void on_direct_emitted(enum result result, const struct channel_appended 
 {
     struct direct *direct = ctx;
     struct sio_conn *conn = direct->task.socket->conn;
+    bool is_kept = result == RESULT_OK && appended->number > 0;
 
-    (void)appended;
     sio_task_end(&direct->task);
     free(direct);
-    if (result != RESULT_OK)
+    if (!is_kept)
         sio_conn_close(conn, ENGINE_FORCED_SERVER_CLOSE);
 }
 

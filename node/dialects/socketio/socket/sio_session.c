@@ -9,6 +9,8 @@
 #include "sio_room.h"
 #include "store/resumes.h"
 
+enum { RETRY_MS = 1000, OFF_MS = 60 * 1000 };
+
 static uint32_t window_ms(const struct sio_socket *socket)
 {
     return socket->sio->node->config->recovery_ms;
@@ -53,6 +55,7 @@ static void pack_state(const struct sio_socket *socket, struct buf *state)
     pack_number(state, SIO_SESSION_VERSION);
     pack_slice(state, sio_id(socket));
     pack_slice(state, sio_namespace(socket));
+    pack_number(state, socket->members_made);
     pack_number(state, count);
     LIST_EACH (node, spare, &socket->members)
         pack_place(LIST_ENTRY(node, struct sio_member, node), state);
@@ -65,20 +68,60 @@ static void on_renewal(struct deadline *renewal)
     sio_session_save(LIST_ENTRY(renewal, struct sio_session, renewal)->socket);
 }
 
+static void save_in(struct sio_session *session, uint32_t ms)
+{
+    deadline_set(session->socket->sio->deadlines, &session->renewal, ms, on_renewal);
+}
+
+static void on_saved(enum result result, void *ctx)
+{
+    if (result != RESULT_OK)
+        save_in(ctx, RETRY_MS);
+}
+
+/* Better none than an old one. */
+static void forget(struct sio_session *session)
+{
+    struct sio_socket *socket = session->socket;
+
+    if (session->is_written)
+        resume_forget(socket->sio->node->store, sio_realm(socket), slice_of(session->pid), NULL,
+                      NULL, NULL);
+    session->is_written = false;
+}
+
+static void write_state(struct sio_session *session)
+{
+    struct sio_socket *socket = session->socket;
+    struct buf state;
+
+    buf_init(&state, SIO_SESSION_STATE_MAX);
+    pack_state(socket, &state);
+    if (state.has_overflowed) {
+        forget(session);
+    } else {
+        session->is_written = true;
+        resume_save(socket->sio->node->store, sio_realm(socket), slice_of(session->pid),
+                    buf_slice(&state), window_ms(socket) + renewal_ms(socket), on_saved, session,
+                    &session->saving);
+    }
+    buf_fini(&state);
+}
+
 void sio_session_save(struct sio_socket *socket)
 {
     struct sio_session *session = socket->session;
-    struct buf state;
 
     if (session == NULL)
         return;
-    buf_init(&state, SIO_SESSION_STATE_MAX);
-    pack_state(socket, &state);
-    if (!state.has_overflowed)
-        resume_save(socket->sio->node->store, sio_realm(socket), slice_of(session->pid),
-                    buf_slice(&state), window_ms(socket) + renewal_ms(socket), NULL, NULL, NULL);
-    buf_fini(&state);
-    deadline_set(socket->sio->deadlines, &session->renewal, renewal_ms(socket), on_renewal);
+    store_cancel(&session->saving);
+    if (window_ms(socket) == 0) { /* not any more; perhaps again */
+        forget(session);
+        save_in(session, OFF_MS);
+        return;
+    }
+    save_in(session, renewal_ms(socket));
+    write_state(session);
 }
 
 /* ---- birth and death ----------------------------------------------------------------------------- */
@@ -101,6 +144,7 @@ void sio_session_create(struct sio_socket *socket, const char *pid)
 
     session->socket = socket;
     deadline_init(&session->renewal);
+    session->is_written = pid != NULL;
     if (pid != NULL)
         memcpy(session->pid, pid, ENGINE_ID_LEN);
     else
@@ -119,16 +163,19 @@ void sio_session_end(struct sio_socket *socket, const struct sio_end *end)
     socket->session = NULL;
     if (end->leave == CHANNEL_LEAVE_IN_ORDER)
         resume_forget(store, sio_realm(socket), slice_of(session->pid), NULL, NULL, NULL);
-    else if (!end->has_moved)
+    else if (!end->has_moved && window_ms(socket) > 0)
         resume_keep(store, sio_realm(socket), slice_of(session->pid), window_ms(socket) + 1, NULL,
                     NULL, NULL);
+    store_cancel(&session->saving);
+    store_cancel(&session->announcing);
     deadline_clear(&session->renewal);
     free(session);
 }
 
 /* ---- offsets ------------------------------------------------------------------------------------- */
 
-/* A room from which nothing has come since it was joined is left out: where that was is written. */
+/* A room from which nothing has come since it was joined is left out: where that was is written. Redis may have
+ * gone back to before. */
 void sio_session_offset(const struct sio_socket *socket, struct buf *out)
 {
     sio_offset_begin(out, socket->session->tag);
@@ -136,7 +183,7 @@ void sio_session_offset(const struct sio_socket *socket, struct buf *out)
         const struct sio_member *member = LIST_ENTRY(node, struct sio_member, node);
         uint64_t cursor = sio_member_cursor(member);
 
-        if (has_begun(member) && cursor > member->from)
+        if (has_begun(member) && cursor != member->from)
             sio_offset_add(out, member->index, cursor);
     }
 }

@@ -10,7 +10,7 @@
  * its client's, the pid. It is written ahead, at CONNECT and whenever one of them changes; so it is there
  * whatever ends the connection. How far the client had come it brings itself: every event carries an offset.
  *
- *     state = version id nsp count *place data identity
+ *     state = version id nsp members-made count *place data identity
  *     place = room index has-begun [from seen]
  *
  * What is `seen` the socket has obeyed: what a back end made it do is not done again.
@@ -18,6 +18,10 @@
 struct sio_session {
     struct sio_socket *socket;
     struct deadline renewal;
+    struct store_op *saving, *announcing;
+    bool is_written;    /* Redis may have something of it                                      */
+    bool is_announcing; /* that it is back has not come by its private room yet: whoever came
+                           back before it yields to it, and it to none of them               */
     char pid[ENGINE_ID_LEN + 1];
     char tag[SIO_OFFSET_TAG_LEN];
 };
