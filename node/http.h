@@ -57,15 +57,19 @@ struct http_prefix {
     const char *path; /* "/socket.io/" */
     http_handle_fn *handle;
 
-    /* The largest body; beyond it the answer is 413 without a body, and the handler is not called. NULL:
-     * --max-body. */
+    /* The largest body; beyond it the answer is 413, and the handler is not called. NULL: --max-body. */
     uint32_t (*body_max)(void *ctx);
+
+    /* A request below it is refused, though its head is good: with 413, or for a body that comes broken
+     * or too late. To be answered with that status, at once. Who waits (http_waiting) is not told by
+     * on_gone. NULL: 413 goes without a body, the others as everywhere. */
+    void (*on_refused)(struct http_request *request, int status, void *ctx);
 
     /* The head has come, and not yet all of the body: called once, before `handle`, for requests whose
      * body takes more than one piece. What http_body() says is not known yet, the rest may be read until
      * this returns. It may http_wait(): `on_gone` runs when the request breaks off (its client went away,
-     * or its body is refused), until `handle` is called or beyond. It may answer: the connection ends
-     * behind that. NULL: not wanted. */
+     * or, where there is no on_refused, its body is refused), until `handle` is called or beyond. It may
+     * answer: the connection ends behind that. NULL: not wanted. */
     http_handle_fn *on_arriving;
 };
 void http_add_prefix(struct http *http, const struct http_prefix *prefix, void *ctx); /* copied */

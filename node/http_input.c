@@ -240,10 +240,28 @@ static void answer_fault(struct http_request *request, enum http_fault fault)
         http_reply_error(request, http_fault_status(fault), http_fault_text(fault));
 }
 
+/* What has come of the request is its own until it is answered; the rest is thrown away. */
+static void stop_reading(struct http_conn *conn)
+{
+    struct http_request *request = conn->request;
+
+    if (conn->state == CONN_HANDLING) {
+        conn_keep(conn, NULL, 0);
+        return;
+    }
+    if (request->data == NULL && request->head.len > 0)
+        request->data = conn->in.data + conn->in_at;
+    request->own = conn->in;
+    conn->in = (struct buf){ .data = NULL };
+    conn->in_at = 0;
+    http_conn_enter(conn, CONN_HANDLING);
+}
+
 void http_conn_fault(struct http_conn *conn, enum http_fault fault)
 {
     uint64_t *limits = conn->http->node->metrics.limits;
     struct slice text = slice_of(http_fault_text(fault));
+    const struct http_prefix *prefix = prefix_of(conn->request);
     char peer[PEER_TEXT_SIZE];
 
     limits[LIMIT_HEADER] += fault == HTTP_FAULT_HEAD_SIZE;
@@ -252,9 +270,12 @@ void http_conn_fault(struct http_conn *conn, enum http_fault fault)
     log_peer(LOG_INFO, NULL, "http.refused", "peer=%s status=%d error=%s", peer,
              http_fault_status(fault), log_quote(text.data, text.len));
     conn->closes = conn->lingers = true;
-    conn_keep(conn, NULL, 0);
-    if (conn->state != CONN_HANDLING)
-        http_conn_enter(conn, CONN_HANDLING);
+    stop_reading(conn);
+    if (prefix != NULL && prefix->on_refused != NULL) {
+        prefix->on_refused(conn->request, http_fault_status(fault),
+                           conn->request->resource->below_ctx);
+        return;
+    }
     http_request_forsake(conn->request);
     answer_fault(conn->request, fault);
 }
@@ -308,6 +329,8 @@ static bool serve_one(struct http_conn *conn, char *data, size_t len)
         request_wait(request, data, len);
         return false;
     case HTTP_PARSE_FAULT:
+        if (request->head.len > 0)
+            request->data = data;
         http_conn_fault(conn, request->head.fault);
         return false;
     case HTTP_PARSE_DONE:

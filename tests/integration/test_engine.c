@@ -258,6 +258,48 @@ static void large_post(struct stage *stage)
     expect(&answer, 200, "ok");
 }
 
+/* Nor is one whose size shows only as it comes. A browser is allowed to see that. */
+static void large_chunked_post(struct stage *stage)
+{
+    static char any[] = "*", zeros[100000];
+    static char *items[] = { any };
+    struct session session;
+    struct asker asker;
+    struct answer answer;
+
+    stage->rig.config.origins = (struct strings){ items, 1 };
+    open_session(stage, &session);
+    asker_start(&asker, &stage->rig,
+                "POST /engine.io/?%s HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n"
+                "Transfer-Encoding: chunked\r\n\r\n186a0\r\n",
+                session.query);
+    asker_add(&asker, (struct slice){ zeros, sizeof zeros });
+    asker_add(&asker, slice_of("\r\nf4240\r\n"));
+    asker_wait(&asker, &answer);
+    expect(&answer, 413, "");
+    expect_header(&answer, "Access-Control-Allow-Origin: https://a.example\r\n");
+    expect_header(&answer, "Vary: Origin\r\n");
+    session_post(&session, "4hello", &answer);
+    expect(&answer, 200, "ok");
+    stage->rig.config.origins = (struct strings){ NULL, 0 };
+}
+
+/* What comes too late is: the client does not know how much of it was taken. */
+static void late_post(struct stage *stage)
+{
+    struct session session;
+    struct asker post;
+    struct answer answer;
+
+    stage->rig.config.body_timeout_ms = 20;
+    open_session(stage, &session);
+    start_post(stage, &session, &post);
+    asker_wait(&post, &answer);
+    expect(&answer, 408, "");
+    session_get(&session, &answer);
+    expect(&answer, 400, "{\"code\":1,\"message\":\"Session ID unknown\"}");
+}
+
 static void octets_in_protocol_4(struct stage *stage)
 {
     struct session session;
@@ -471,6 +513,30 @@ static void too_slow(struct stage *stage)
     free(large);
 }
 
+/* Pings that nobody wants to see answered. */
+static void too_many_pings(struct stage *stage)
+{
+    struct engine_settings settings = rig_settings;
+    struct session session;
+    struct asker asker;
+    struct answer answer;
+    char *large = xmalloc(50002);
+
+    settings.pending_max = 16 * 1024;
+    engine_configure(stage->rig.engine, &settings);
+    open_session(stage, &session);
+    memset(large, 'x', 50002);
+    memcpy(large, "49996:2", 7);
+    for (int i = 0; i < 2; i++) {
+        asker_post(&asker, &stage->rig, session.query, "text/plain",
+                   (struct slice){ large, 50002 });
+        asker_wait(&asker, &answer);
+        expect(&answer, 200, "ok");
+    }
+    assert_int_equal(stage->rig.node.metrics.engine_closed[ENGINE_TOO_SLOW], 1);
+    free(large);
+}
+
 static void per_address(struct stage *stage)
 {
     struct session session;
@@ -640,6 +706,8 @@ static const struct row rows[] = {
     { "a POST that breaks", aborted_post, IN_BOTH },
     { "a POST byte by byte", slow_post, IN_BOTH },
     { "a POST that is too large", large_post, IN_BOTH },
+    { "a POST in chunks that grows too large", large_chunked_post, IN_BOTH },
+    { "a POST that comes too late", late_post, IN_BOTH },
     { "octets", octets_in_protocol_4, IN_4 },
     { "other methods", other_methods, IN_BOTH },
     { "the other version", wrong_version, IN_BOTH },
@@ -652,6 +720,7 @@ static const struct row rows[] = {
     { "sixteen packets in an answer", sixteen_packets, IN_BOTH },
     { "too many packets in a POST", too_many_packets, IN_BOTH },
     { "a client that does not fetch", too_slow, IN_BOTH },
+    { "pings without end", too_many_pings, IN_3 },
     { "sessions per address", per_address, IN_4 },
     { "drain", drain, IN_BOTH },
     { "the node ends", ends_with_the_node, IN_BOTH },

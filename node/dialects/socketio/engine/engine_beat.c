@@ -80,7 +80,7 @@ bool engine_beat_answer(struct engine_conn *conn, const struct eio_packet *packe
         return false;
     engine_beat_start(conn);
     if (packet->type == EIO_PING)
-        engine_conn_send_control(conn, EIO_PONG, packet->data);
+        engine_conn_send_pong(conn, packet->data);
     return true;
 }
 

@@ -211,6 +211,12 @@ static struct poll_request poll_of(const struct http_request *request, const str
     };
 }
 
+/* It would be here. Whether another node has one, only that knows. */
+static bool is_nowhere(const struct engine *engine, struct slice sid)
+{
+    return engine_is_ours(engine, sid) && !engine_has(engine, sid);
+}
+
 /* A request that names a connection. */
 static void visit_known(struct visit *visit, const struct wish *wish)
 {
@@ -218,7 +224,7 @@ static void visit_known(struct visit *visit, const struct wish *wish)
     struct poll_request poll = poll_of(visit->request, wish);
     struct home *home = NULL;
 
-    if (!engine_is_sid(wish->sid)) {
+    if (!engine_is_sid(wish->sid) || is_nowhere(engine, wish->sid)) {
         visit_refuse(visit, ENGINE_ERROR_SID);
     } else if (wish->version == 0 && !engine_is_ours(engine, wish->sid)) {
         visit_refuse(visit, ENGINE_ERROR_REQUEST);     /* whatever it is, that is not its version */
@@ -312,6 +318,20 @@ void engine_arrives(struct http_request *request, void *ctx)
     engine_poll_arrives(engine, &poll, &visitor_create(engine, request)->poll);
 }
 
+/* One that is too large leaves its connection alone; one that breaks off ends it. */
+void engine_refused(struct http_request *request, int status, void *ctx)
+{
+    enum { TOO_LARGE = 413, UNAVAILABLE = 503 };
+    struct visit visit = { .engine = ctx, .request = request, .arriving = http_waiting(request) };
+
+    if (visit.arriving != NULL && status != TOO_LARGE)
+        engine_poll_gone(&visit.arriving->poll);
+    engine_headers_init(&visit.headers, visit.engine, request);
+    if (status == UNAVAILABLE)
+        buf_add_text(&visit.headers, "Retry-After: 1\r\n");
+    visit_reply(&visit, status, NULL, SLICE_LITERAL(""));
+}
+
 static uint32_t body_max(void *ctx)
 {
     return ((const struct engine *)ctx)->settings.max_payload;
@@ -323,6 +343,7 @@ void engine_serve(struct engine *engine, const char *path, bool has_files)
         .path = path,
         .handle = engine_handle,
         .body_max = body_max,
+        .on_refused = engine_refused,
         .on_arriving = engine_arrives,
     };
 

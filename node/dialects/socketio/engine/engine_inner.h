@@ -254,6 +254,9 @@ void engine_conn_receive(struct engine_conn *conn, const struct eio_packet *pack
 /* A packet of our own, which is never refused. */
 void engine_conn_send_control(struct engine_conn *conn, enum eio_type type, struct slice data);
 
+/* The answer to a ping of the client's, which may end the connection: see engine_answer(). */
+void engine_conn_send_pong(struct engine_conn *conn, struct slice data);
+
 /* The WebSocket has room: what waits goes on. */
 void engine_conn_flush_socket(struct engine_conn *conn);
 
@@ -413,6 +416,7 @@ void engine_move_cancel(struct move **slot);
 /* As the handlers of a prefix: see engine_serve(). `engine` is a struct engine. */
 void engine_handle(struct http_request *request, void *engine);
 void engine_arrives(struct http_request *request, void *engine);
+void engine_refused(struct http_request *request, int status, void *engine);
 
 /* Reads the bundle anew; `folder` NULL: there is none. */
 void engine_files_load(struct engine_files **files, const char *folder);

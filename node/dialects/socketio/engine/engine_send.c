@@ -80,11 +80,14 @@ enum engine_sent engine_send(struct engine_conn *conn, struct packet *packet)
     return send_within(conn, packet, conn->engine->settings.pending_max);
 }
 
+static size_t answers_bound(const struct engine_conn *conn)
+{
+    return (size_t)conn->engine->settings.pending_max + ANSWERS_MAX;
+}
+
 void engine_answer(struct engine_conn *conn, struct packet *packet)
 {
-    size_t bound = (size_t)conn->engine->settings.pending_max + ANSWERS_MAX;
-
-    if (takes_packets(conn) && send_within(conn, packet, bound) == ENGINE_FULL)
+    if (takes_packets(conn) && send_within(conn, packet, answers_bound(conn)) == ENGINE_FULL)
         engine_close(conn, ENGINE_TOO_SLOW);
 }
 
@@ -96,6 +99,19 @@ void engine_conn_send_control(struct engine_conn *conn, enum eio_type type, stru
     frame_unref(&frame);
     if (conn->get != NULL)
         engine_conn_answer_held(conn);
+}
+
+/* As many as the client likes, of any size: so they count as what it is answered with. */
+void engine_conn_send_pong(struct engine_conn *conn, struct slice data)
+{
+    size_t waiting = waiting_bytes(conn);
+
+    if (waiting > 0 && waiting + data.len > answers_bound(conn)) {
+        conn->engine->node->metrics.limits[LIMIT_SOCKETIO_PENDING]++;
+        engine_close(conn, ENGINE_TOO_SLOW);
+    } else {
+        engine_conn_send_control(conn, EIO_PONG, data);
+    }
 }
 
 bool engine_is_writable(const struct engine_conn *conn)
