@@ -71,12 +71,13 @@ static struct json step_value(struct cursor *cursor)
 
 bool json_text_is(struct json value, const char *text)
 {
-    struct slice inner = { value.raw.data + 1, value.raw.len - 2 };
+    struct slice inner;
     struct buf decoded;
     bool is_equal;
 
     if (value.type != JSON_STRING)
         return false;
+    inner = (struct slice){ value.raw.data + 1, value.raw.len - 2 };
     if (memchr(inner.data, '\\', inner.len) == NULL)
         return slice_is(inner, text);
     buf_init(&decoded, strlen(text));
