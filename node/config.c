@@ -103,6 +103,8 @@ const struct option options[] = {
       "N", "further attempts, where repeating is safe", NULL },
     { "hook-secret", OPTION_SECRET, GROUP_HOOKS, ON_RELOAD, FIELD(hook_secret), "", ANY_LENGTH,
       "SECRET", "sign the bodies of hooks with it (HMAC-SHA-256, X-Signalbox-Signature)", NULL },
+    { "hook-socket-queue", OPTION_INT, GROUP_HOOKS, ON_RELOAD, FIELD(hook_socket_queue), "1024", 0, 1048576,
+      "N", "events of one socket that may wait behind the one its back end is busy with; beyond it they are refused", NULL },
     { "hook-timeout", OPTION_DURATION, GROUP_HOOKS, ON_RELOAD, FIELD(hook_timeout_ms), "5s", 100, MINUTES(1),
       "TIME", "how long a hook may take, with all attempts", NULL },
     { "idle-timeout", OPTION_DURATION, GROUP_CONNECTIONS, ON_RELOAD, FIELD(idle_timeout_ms), "75s", 100, HOURS(1),

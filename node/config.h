@@ -108,7 +108,7 @@ struct config {
     /* hooks: calls to back ends */
     struct strings hook; /* "[/namespace#]event=URL" */
     char *connect_hook, *disconnect_hook, *hook_secret;
-    uint32_t hook_timeout_ms, hook_concurrency, hook_queue, hook_retries;
+    uint32_t hook_timeout_ms, hook_concurrency, hook_queue, hook_retries, hook_socket_queue;
     uint32_t disconnect_grace_ms;
 
     /* Architus */

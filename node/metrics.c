@@ -288,6 +288,7 @@ static const struct family node_families[] = {
     { "signalbox_hook_malformed_total", "answers of back ends that make no sense", ONE(metrics, hook_malformed) },
     { "signalbox_hook_emits_failed_total", "emits of back ends' answers that could not be made", ONE(metrics, hook_emits_failed) },
     { "signalbox_hook_events_refused_total", "clients' events refused because too many waited", ONE(metrics, hook_events_refused) },
+    { "signalbox_hook_events_waiting", "clients' events that wait for earlier ones of their socket", ONE(metrics, hook_events_waiting) },
     { "signalbox_hook_sessions_lost_total", "sessions whose end was told while they lived", ONE(metrics, hook_sessions_lost) },
     { "signalbox_hook_ends_given_up_total", "ends of sessions that no back end took for a day", ONE(metrics, hook_ends_given_up) },
     { "signalbox_redis_restarts_total", "times the private Redis was started again", ONE(metrics, redis_restarts) },

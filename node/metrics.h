@@ -105,6 +105,7 @@ struct metrics {
     uint64_t socketio_events, socketio_acks[SOCKETIO_WAYS];
     uint64_t socketio_bad_packets[SOCKETIO_BADNESSES];
     uint64_t hook_malformed, hook_emits_failed, hook_events_refused;
+    uint64_t hook_events_waiting; /* now */
     uint64_t hook_sessions_lost, hook_ends_given_up;
     uint64_t emitter_messages[EMITTER_OUTCOMES], emitter_listening; /* listening: now */
     uint64_t architus_asked, architus_answers[6]; /* answers by first digit; 0: none came */

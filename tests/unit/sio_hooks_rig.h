@@ -732,7 +732,11 @@ static int rig_start(void **state)
     rig.now_ms = 1800000000000;
     rig.lease_ms = 30000;
     rig.node = (struct node){ .config = &rig.config, .id = "n1" };
-    rig.config = (struct config){ .hook_queue = 100, .hook_timeout_ms = 5000 };
+    rig.config = (struct config){ .hook_queue = 100,
+                                  .hook_socket_queue = 1024,
+                                  .hook_timeout_ms = 5000,
+                                  .socketio_max_payload = 1000000,
+                                  .socketio_max_attachments = 10 };
     for (size_t i = 0; i < 4; i++)
         rig.hooks[i] = rules[i];
     rig.config.hook = (struct strings){ rig.hooks, 4 };

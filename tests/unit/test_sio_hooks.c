@@ -98,6 +98,15 @@ static const struct {
       "a ack 5 [{\"error\":\"The back end's answer makes no sense.\"}]" },
     { "no object", RESULT_OK, 200, "[]",
       "a ack 5 [{\"error\":\"The back end's answer makes no sense.\"}]" },
+    { "an ack whose attachments are others", RESULT_OK, 200,
+      "{\"ack\":[{\"_placeholder\":true,\"num\":1}],\"attachments\":[\"AQID\"]}",
+      "a ack 5 [{\"error\":\"The back end's answer makes no sense.\"}]" },
+    { "attachments without an ack", RESULT_OK, 200, "{\"attachments\":[\"AQID\"]}",
+      "a ack 5 [{\"error\":\"The back end's answer makes no sense.\"}]" },
+    { "too many attachments", RESULT_OK, 200,
+      "{\"ack\":[],\"attachments\":[\"AQID\",\"AQID\",\"AQID\",\"AQID\",\"AQID\",\"AQID\","
+      "\"AQID\",\"AQID\",\"AQID\",\"AQID\",\"AQID\"]}",
+      "a ack 5 [{\"error\":\"The back end's answer makes no sense.\"}]" },
     { "an ack that is no list", RESULT_OK, 200, "{\"ack\":{}}",
       "a ack 5 [{\"error\":\"The back end's answer makes no sense.\"}]" },
     { "500", RESULT_OK, 500, "{\"ack\":[1]}", "a ack 5 [{\"error\":\"The back end failed.\"}]" },
@@ -123,7 +132,7 @@ static void what_becomes_the_acknowledgement(void **state)
                 expect_nothing();
         }
     }
-    assert_int_equal(rig.node.metrics.hook_malformed, 6);
+    assert_int_equal(rig.node.metrics.hook_malformed, 12);
 }
 
 static void an_answer_is_carried_out_in_order(void **state)
@@ -209,16 +218,20 @@ static void events_of_one_socket_wait_for_one_another(void **state)
 static void lines_are_bounded(void **state)
 {
     (void)state;
-    for (int i = 0; i < 65; i++)
+    rig.config.hook_socket_queue = 300;
+    for (int i = 0; i < 301; i++)
         socket_says(&a, "[\"chat\",1]", 1);
+    assert_int_equal(rig.node.metrics.hook_events_waiting, 300);
+    assert_int_equal(rig.node.metrics.hook_events_refused, 0);
     buf_clear(&rig.notes);
     socket_says(&a, "[\"chat\",2]", 2);
     expect("a ack 2 [{\"error\":\"Too many requests.\"}]");
     socket_says(&a, "[\"chat\",2]", 0);
     expect_nothing();
-    for (int i = 0; i < 37; i++)
-        socket_says(&b, "[\"chat\",1]", 1); /* 64 and 36 are --hook-queue */
+    for (int i = 0; i < 301; i++) /* one who says much takes nothing from others */
+        socket_says(&b, "[\"chat\",1]", 1);
     buf_clear(&rig.notes);
+    assert_int_equal(rig.node.metrics.hook_events_refused, 2);
     socket_says(&b, "[\"chat\",2]", 3);
     expect("b ack 3 [{\"error\":\"Too many requests.\"}]");
     assert_int_equal(rig.node.metrics.hook_events_refused, 3);
@@ -243,21 +256,33 @@ static char *large_event(size_t len)
 
 static void bytes_in_line_are_bounded(void **state)
 {
-    char *text = large_event(20 * 1024 * 1024);
+    enum { SOCKETS = 5, MIB = 1024 * 1024 };
+    static const char *const ids[SOCKETS] = { "s0", "s1", "s2", "s3", "s4" };
+    static struct sio_socket many[SOCKETS];
+    char *text = large_event(7 * MIB), *small = large_event(1 * MIB);
 
     (void)state;
-    socket_says(&a, "[\"chat\"]", 0);
-    for (int i = 0; i < 3; i++)
-        socket_says(&a, text, 1);
+    for (int i = 0; i < SOCKETS; i++) {
+        socket_init(&many[i], ids[i], "/");
+        many[i].is_connected = true;
+        socket_says(&many[i], "[\"chat\"]", 0);
+    }
+    for (int i = 0; i < SOCKETS; i++) {
+        for (int n = 0; n < 2; n++)
+            socket_says(&many[i], text, 1);
+        buf_clear(&rig.notes);
+        socket_says(&many[i], text, 2); /* its own share of 16 MiB, and at last the 64 MiB of all */
+        assert_non_null(strstr(rig.notes.data, "[{\"error\":\"Too many requests.\"}]"));
+        socket_says(&many[i], small, 0);
+    }
     buf_clear(&rig.notes);
-    socket_says(&a, text, 2);
-    expect("a ack 2 [{\"error\":\"Too many requests.\"}]");
-    socket_says(&a, "[\"chat\"]", 0);
+    assert_int_equal(rig.node.metrics.hook_events_refused, 7);
     while (rig.call_count > 0)
         answer_call(RESULT_OK, 204, "");
-    assert_int_equal(rig.node.metrics.hook_events_refused, 1);
+    assert_int_equal(rig.node.metrics.hook_events_waiting, 0);
     buf_clear(&rig.notes);
     free(text);
+    free(small);
 }
 
 static void what_is_too_large_is_said(void **state)

@@ -32,7 +32,7 @@ struct sio_hooks {
     size_t rule_count;
     struct sio_hook_guest *guests; /* uthash, by socket: those whose socket lives */
     struct list leaving;           /* the others, while their events are under way */
-    size_t waiting, waiting_bytes; /* events that are not with a back end yet */
+    size_t waiting_bytes;          /* of events that are not with a back end yet */
     struct sio_hook_sessions *sessions;
     struct sio_hook_teller *teller;
 };
@@ -67,7 +67,8 @@ void sio_hook_turn_cut(struct sio_hook_guest *guest);
 
 /* ---- sio_hook_guest.c ------------------------------------------------------------------------------- */
 
-enum { SIO_HOOK_EVENTS_MAX = 64 }; /* of one socket that wait */
+/* Of one socket's events that wait: so that some remains for the others (HOOK_WAITING_BYTES_MAX). */
+enum { SIO_HOOK_SOCKET_BYTES_MAX = 16 * 1024 * 1024 };
 
 struct sio_hook_guest {
     UT_hash_handle hh; /* hooks->guests, by key … */
@@ -78,7 +79,7 @@ struct sio_hook_guest {
     struct sio_task task;            /* while the socket may not move */
     struct sio_admission *admission; /* while the connect hook decides */
     struct list events;
-    size_t event_count;
+    size_t event_count, event_bytes;
     struct hook_call *call;
     struct sio_hook_turn turn;
     struct sio_hook_session *session; /* NULL: nobody wants to hear of its end */

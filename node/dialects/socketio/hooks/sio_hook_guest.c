@@ -67,15 +67,30 @@ static void event_destroy(struct waiting_event **event)
     *event = NULL;
 }
 
+static size_t bytes_of(const struct waiting_event *event)
+{
+    return sizeof *event + event->body.len;
+}
+
 static struct waiting_event *take_event(struct sio_hook_guest *guest)
 {
     struct waiting_event *event = LIST_ENTRY(guest->events.next, struct waiting_event, node);
 
     list_remove(&event->node);
     guest->event_count--;
-    guest->hooks->waiting--;
-    guest->hooks->waiting_bytes -= event->body.len;
+    guest->event_bytes -= bytes_of(event);
+    guest->hooks->waiting_bytes -= bytes_of(event);
+    guest->hooks->node->metrics.hook_events_waiting--;
     return event;
+}
+
+static void append_event(struct sio_hook_guest *guest, struct waiting_event *event)
+{
+    list_append(&guest->events, &event->node);
+    guest->event_count++;
+    guest->event_bytes += bytes_of(event);
+    guest->hooks->waiting_bytes += bytes_of(event);
+    guest->hooks->node->metrics.hook_events_waiting++;
 }
 
 /* From the one place to the other, or out of both. */
@@ -162,8 +177,8 @@ static bool has_room(const struct sio_hook_guest *guest, size_t bytes)
 {
     const struct sio_hooks *hooks = guest->hooks;
 
-    return !is_busy(guest) || (guest->event_count < SIO_HOOK_EVENTS_MAX &&
-                               hooks->waiting < hooks->node->config->hook_queue &&
+    return !is_busy(guest) || (guest->event_count < hooks->node->config->hook_socket_queue &&
+                               guest->event_bytes + bytes <= SIO_HOOK_SOCKET_BYTES_MAX &&
                                hooks->waiting_bytes + bytes <= HOOK_WAITING_BYTES_MAX);
 }
 
@@ -187,20 +202,16 @@ static struct waiting_event *event_create(const struct sio_hook_guest *guest, co
 bool sio_hook_guest_add(struct sio_hook_guest *guest, const char *url,
                         const struct sio_event *event)
 {
-    struct sio_hooks *hooks = guest->hooks;
     struct waiting_event *waiting;
 
     if (!has_room(guest, event->items.raw.len))
         return false;
     waiting = event_create(guest, url, event);
-    if (!has_room(guest, waiting->body.len)) {
+    if (!has_room(guest, bytes_of(waiting))) {
         event_destroy(&waiting);
         return false;
     }
-    list_append(&guest->events, &waiting->node);
-    guest->event_count++;
-    hooks->waiting++;
-    hooks->waiting_bytes += waiting->body.len;
+    append_event(guest, waiting);
     return true;
 }
 

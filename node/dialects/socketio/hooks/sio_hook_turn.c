@@ -10,15 +10,34 @@
 #include "base/mem.h"
 #include "sio_emit.h"
 #include "sio_hook.h"
+#include "sio_wire.h"
 
 /* ---- its text --------------------------------------------------------------------------------------- */
+
+/* A client that is sent other attachments than its acknowledgement names breaks its connection. */
+static bool acknowledgement_fits(const struct sio_hook_answer *answer, const struct config *config,
+                                 struct why *why)
+{
+    size_t count = answer->attachments.count, bytes = answer->ack.len;
+    struct json ack;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += answer->attachments.items[i].len;
+    if (count > config->socketio_max_attachments || bytes > config->socketio_max_payload)
+        return why_set(why, "ack, attachments: too large, or too many");
+    if (count > 0 && (!json_parse(answer->ack, &ack) || ack.type != JSON_ARRAY ||
+                      !sio_placeholders_are_valid(ack, (uint32_t)count)))
+        return why_set(why, "ack: its placeholders are not those of the attachments");
+    return true;
+}
 
 bool sio_hook_turn_read(struct sio_hook_turn *turn, struct node *node, struct slice answer)
 {
     struct why why = { "" };
 
     turn->text = slice_dup(answer);
-    if (sio_hook_answer_parse((struct slice){ turn->text, answer.len }, &turn->answer, &why))
+    if (sio_hook_answer_parse((struct slice){ turn->text, answer.len }, &turn->answer, &why) &&
+        acknowledgement_fits(&turn->answer, node->config, &why))
         return true;
     node->metrics.hook_malformed++;
     log_peer(LOG_WARN, NULL, "hook.malformed", "what=%s", log_quote(why.text, strlen(why.text)));
@@ -46,16 +65,18 @@ static void on_emitted(enum result result, const struct channel_appended *append
     log_peer(LOG_WARN, NULL, "hook.emit_failed", "result=%s", result_name(result));
 }
 
-static void emit_to_rooms(struct sio_hook_guest *guest, const struct sio_hook_emit *emit,
-                          struct sio_hook_names rooms)
+/* False: it cannot be made, which is counted. `full_out` borrows from all of these. */
+static bool prepare(const struct sio_hook_guest *guest, const struct sio_hook_emit *emit,
+                    const struct sio_hook_names *rooms, struct sio_emit *full_out)
 {
-    struct sio_hooks *hooks = guest->hooks;
+    struct node *node = guest->hooks->node;
     struct why why = { "" };
-    const struct sio_emit full = {
+
+    *full_out = (struct sio_emit){
         .to = { .realm = slice_of(guest->realm),
                 .nsp = emit->nsp.data != NULL ? emit->nsp : slice_of(guest->nsp),
-                .rooms = rooms.items,
-                .room_count = rooms.count,
+                .rooms = rooms->items,
+                .room_count = rooms->count,
                 .except = emit->except.items,
                 .except_count = emit->except.count },
         .items = emit->items,
@@ -63,28 +84,33 @@ static void emit_to_rooms(struct sio_hook_guest *guest, const struct sio_hook_em
         .attachment_count = emit->attachments.count,
         .is_volatile = emit->is_volatile,
     };
-
-    if (sio_emit_check(hooks->sio, &full, &why)) {
-        sio_emit(hooks->sio, &full, on_emitted, hooks->node, NULL);
-        return;
-    }
-    hooks->node->metrics.hook_emits_failed++;
+    if (sio_emit_check(guest->hooks->sio, full_out, &why))
+        return true;
+    node->metrics.hook_emits_failed++;
     log_peer(LOG_WARN, NULL, "hook.emit_failed", "what=%s", log_quote(why.text, strlen(why.text)));
+    return false;
+}
+
+static void emit_to_rooms(struct sio_hook_guest *guest, const struct sio_hook_emit *emit)
+{
+    struct sio_emit full;
+
+    if (prepare(guest, emit, &emit->rooms, &full))
+        sio_emit(guest->hooks->sio, &full, on_emitted, guest->hooks->node, NULL);
 }
 
 /* With attachments it goes by the socket's own room. */
 static void emit_to_socket(struct sio_hook_guest *guest, const struct sio_hook_emit *emit)
 {
-    struct slice id;
+    struct slice id = guest->socket != NULL ? sio_id(guest->socket) : slice_of(NULL);
+    struct sio_emit full;
 
-    if (guest->socket == NULL)
+    if (guest->socket == NULL || !prepare(guest, emit, &(struct sio_hook_names){ &id, 1 }, &full))
         return;
-    if (emit->attachments.count > 0) {
-        id = sio_id(guest->socket);
-        emit_to_rooms(guest, emit, (struct sio_hook_names){ &id, 1 });
-    } else if (!emit->is_volatile || sio_can_take(guest->socket)) {
+    if (emit->attachments.count > 0)
+        sio_emit(guest->hooks->sio, &full, on_emitted, guest->hooks->node, NULL);
+    else if (!emit->is_volatile || sio_can_take(guest->socket))
         sio_send(guest->socket, emit->items);
-    }
 }
 
 static void emit_all(struct sio_hook_guest *guest)
@@ -93,7 +119,7 @@ static void emit_all(struct sio_hook_guest *guest)
 
     for (size_t i = 0; i < answer->emit_count; i++) {
         if (answer->emits[i].is_to_rooms)
-            emit_to_rooms(guest, &answer->emits[i], answer->emits[i].rooms);
+            emit_to_rooms(guest, &answer->emits[i]);
         else
             emit_to_socket(guest, &answer->emits[i]);
     }
