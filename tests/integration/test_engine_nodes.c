@@ -82,6 +82,58 @@ static void test_held_get_is_answered(void **state)
     }
 }
 
+/* Its client polls elsewhere from then on, and has lost nothing. */
+static void test_held_get_returns_when_its_node_drains(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct session session;
+        struct asker get, upgrade;
+        struct rig *leaving;
+
+        deal_open(&session, versions[i]);
+        hold_get(&get, &session);
+        wait_for_held();
+        leaving = session.rig;
+        leaving->node.is_draining = true;
+        engine_drain(leaving->engine);
+        asker_wait(&get, &answer);
+        expect_packet((&session), (&answer), "6");
+        asker_start(&upgrade, leaving,
+                    "GET /engine.io/?EIO=%d&transport=websocket&sid=%s HTTP/1.1\r\nHost: h\r\n"
+                    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                    session.is_3 ? 3 : 4, session.sid);
+        asker_wait(&upgrade, &answer);
+        expect((&answer), 503, "");
+        leaving->node.is_draining = false;
+        deal_post(&session, "4hello", &answer);
+        expect((&answer), 200, "ok");
+        deal_get(&session, &answer);
+        expect_packet((&session), (&answer), "40:hello");
+        deadline_clear(&leaving->engine->draining);
+    }
+}
+
+/* Its client is told at once, wherever its GET is held. */
+static void test_held_get_ends_when_its_owner_drains(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct session session;
+        struct asker get;
+
+        deal_open(&session, versions[i]);
+        hold_get(&get, &session);
+        wait_for_held();
+        engine_drain(owner_of(&session)->engine);
+        asker_wait(&get, &answer);
+        expect_packet((&session), (&answer), "1");
+        expect_unknown(&session);
+        deadline_clear(&owner_of(&session)->engine->draining);
+    }
+}
+
 static void test_second_get_ends_it(void **state)
 {
     struct session session;
@@ -374,6 +426,8 @@ int main(void)
         TEST(test_messages_come_back),
         TEST(test_payloads_in_all_framings),
         TEST(test_held_get_is_answered),
+        TEST(test_held_get_returns_when_its_node_drains),
+        TEST(test_held_get_ends_when_its_owner_drains),
         TEST(test_second_get_ends_it),
         TEST(test_get_that_breaks_ends_it),
         TEST(test_nonsense_ends_it),

@@ -27,6 +27,13 @@ void engine_remote_poll(struct engine_remote *remote, const struct poll_request 
     engine_poll_refuse(poll, ENGINE_UNKNOWN);
 }
 
+uint32_t engine_remote_return(struct engine_remote *remote, uint32_t max)
+{
+    (void)remote;
+    (void)max;
+    return 0;
+}
+
 bool engine_remote_gone(struct engine_remote *remote, struct poll *poll)
 {
     (void)remote;

@@ -185,10 +185,12 @@ static void end_all(struct engine *engine, enum engine_end how)
         tell_first(engine);
 }
 
-/* Those with a WebSocket are the host's business. */
+/* Ours that poll end; those of other nodes whose GET is here go on there. Those with a WebSocket are the host's
+ * business. */
 static void drain_some(struct engine *engine)
 {
     struct engine_conn *conn, *next;
+    uint32_t allowed;
 
     engine->drain_credit += engine->node->config->drain_rate;
     HASH_ITER (hh, engine->conns, conn, next) {
@@ -199,7 +201,11 @@ static void drain_some(struct engine *engine)
             engine->drain_credit -= TICKS_PER_S;
         }
     }
-    engine->drain_credit = 0;
+    allowed = engine->drain_credit / TICKS_PER_S;
+    if (engine_remote_return(engine->remote, allowed) < allowed)
+        engine->drain_credit = 0;
+    else
+        engine->drain_credit -= allowed * TICKS_PER_S;
 }
 
 static void on_drain_tick(struct deadline *deadline)

@@ -227,7 +227,9 @@ static void visit_known(struct visit *visit, const struct wish *wish)
     if (!engine_is_sid(wish->sid) || is_nowhere(engine, wish->sid)) {
         visit_refuse(visit, ENGINE_ERROR_SID);
     } else if (wish->version == 0 && !engine_is_ours(engine, wish->sid)) {
-        visit_refuse(visit, ENGINE_ERROR_REQUEST);     /* whatever it is, that is not its version */
+        visit_refuse(visit, ENGINE_ERROR_REQUEST); /* whatever it is, that is not its version */
+    } else if (wish->is_upgrade && engine->node->is_draining) { /* polling goes on, elsewhere */
+        visit_unavailable(visit);
     } else if (wish->is_upgrade && wish->is_polling) { /* no transport of that name upgrades */
         visit_upgrade(visit, wish->version, ENGINE_WRONG_TRANSPORT, NULL);
     } else if (wish->is_upgrade && engine_is_ours(engine, wish->sid)) {

@@ -190,6 +190,9 @@ void engine_remote_destroy(struct engine_remote **remote); /* its polls have end
 /* Asks the owner; poll->ops->answer follows, never before this returns. poll->conn stays NULL. */
 void engine_remote_poll(struct engine_remote *remote, const struct poll_request *request,
                         struct poll *poll);
+/* We drain: at most so many GETs return soon, with nothing if need be; their clients go on elsewhere. Says how
+ * many. */
+uint32_t engine_remote_return(struct engine_remote *remote, uint32_t max);
 /* False: it is not one of these. */
 bool engine_remote_gone(struct engine_remote *remote, struct poll *poll);
 

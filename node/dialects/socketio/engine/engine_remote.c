@@ -6,9 +6,12 @@
  *
  *     question    sid, version, traits, body
  *     answer      status, form, error, has a `j`, `j`, body
+ *
+ * A node that drains wants its clients to poll elsewhere from now on: it asks the owners to let their GETs return.
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -21,7 +24,7 @@ enum {
     GET_GRACE_MS = 5000,
     STATUS_MAX = 599,
 };
-enum { TRAIT_POST = 1, TRAIT_OCTETS = 2, TRAITS = 4 };
+enum { TRAIT_POST = 1, TRAIT_OCTETS = 2, TRAIT_RETURN = 4, TRAITS = 8 };
 
 struct engine_remote {
     struct engine *engine;
@@ -37,15 +40,19 @@ struct asking {
     UT_hash_handle hh;
     struct engine_remote *remote;
     struct poll *poll;
-    struct call *call;
+    struct call *call, *returning;
     struct deadline limit;
     size_t bytes;
+    enum engine_version version;
+    bool is_held, is_returning; /* it is a GET; its owner has been told to let it return */
+    char sid[ENGINE_ID_LEN];
 };
 
 static void asking_free(struct asking *asking)
 {
     HASH_DELETE(hh, asking->remote->asking, asking);
     call_cancel(&asking->call);
+    call_cancel(&asking->returning);
     deadline_clear(&asking->limit);
     asking->remote->bytes -= asking->bytes;
     free(asking);
@@ -113,22 +120,23 @@ static uint32_t limit_ms(const struct engine *engine, const struct poll_request 
                             : settings->ping_interval_ms + settings->ping_timeout_ms + GET_GRACE_MS;
 }
 
-static void ask(struct asking *asking, const struct poll_request *request)
+static void ask(struct asking *asking, unsigned traits, struct slice body, call_done_fn *done,
+                struct call **slot)
 {
+    struct slice sid = { asking->sid, ENGINE_ID_LEN };
     struct engine_remote *remote = asking->remote;
     char owner[NODE_ID_LEN + 1];
     struct buf text;
 
-    buf_init(&text, QUESTION_MAX + request->body.len);
-    pack_slice(&text, request->sid);
-    pack_number(&text, request->version);
-    pack_number(&text,
-                (request->is_post ? TRAIT_POST : 0) | (request->is_octets ? TRAIT_OCTETS : 0));
-    pack_slice(&text, request->body);
+    buf_init(&text, QUESTION_MAX + body.len);
+    pack_slice(&text, sid);
+    pack_number(&text, asking->version);
+    pack_number(&text, traits);
+    pack_slice(&text, body);
     assert(!text.has_overflowed);
-    engine_owner(request->sid, owner);
-    call_start(remote->engine->node->calls, slice_of(owner), remote->topic, buf_slice(&text),
-               on_answered, asking, &asking->call);
+    engine_owner(sid, owner);
+    call_start(remote->engine->node->calls, slice_of(owner), remote->topic, buf_slice(&text), done,
+               asking, slot);
     buf_fini(&text);
 }
 
@@ -142,6 +150,9 @@ void engine_remote_poll(struct engine_remote *remote, const struct poll_request 
     engine->node->metrics.engine_polls[1]++;
     asking->remote = remote;
     asking->poll = poll;
+    asking->version = request->version;
+    asking->is_held = !request->is_post && !is_full;
+    memcpy(asking->sid, request->sid.data, ENGINE_ID_LEN);
     deadline_init(&asking->limit);
     HASH_ADD_PTR(remote->asking, poll, asking);
     if (is_full) {
@@ -152,7 +163,32 @@ void engine_remote_poll(struct engine_remote *remote, const struct poll_request 
     asking->bytes = request->body.len;
     remote->bytes += asking->bytes;
     deadline_set(engine->deadlines, &asking->limit, limit_ms(engine, request), on_late);
-    ask(asking, request);
+    ask(asking, (request->is_post ? TRAIT_POST : 0) | (request->is_octets ? TRAIT_OCTETS : 0),
+        request->body, on_answered, &asking->call);
+}
+
+static void on_return_told(enum result result, struct slice text, void *ctx)
+{
+    (void)result; /* the poll's own answer is what is waited for */
+    (void)text;
+    (void)ctx;
+}
+
+uint32_t engine_remote_return(struct engine_remote *remote, uint32_t max)
+{
+    struct asking *asking, *next;
+    uint32_t told = 0;
+
+    HASH_ITER (hh, remote->asking, asking, next) {
+        if (told == max)
+            break;
+        if (!asking->is_held || asking->is_returning)
+            continue;
+        asking->is_returning = true;
+        ask(asking, TRAIT_RETURN, (struct slice){ "", 0 }, on_return_told, &asking->returning);
+        told++;
+    }
+    return told;
 }
 
 bool engine_remote_gone(struct engine_remote *remote, struct poll *poll)
@@ -218,7 +254,7 @@ static void on_taken_back(void *ctx)
     asked_free(asked);
 }
 
-static bool read_question(struct slice text, struct poll_request *request)
+static bool read_question(struct slice text, struct poll_request *request, uint64_t *traits_out)
 {
     struct unpack unpack;
     uint64_t version, traits;
@@ -226,7 +262,7 @@ static bool read_question(struct slice text, struct poll_request *request)
     unpack_init(&unpack, text);
     request->sid = unpack_slice(&unpack);
     version = unpack_number(&unpack);
-    traits = unpack_number_max(&unpack, TRAITS - 1);
+    *traits_out = traits = unpack_number_max(&unpack, TRAITS - 1);
     request->version = version == ENGINE_3 ? ENGINE_3 : ENGINE_4;
     request->is_post = (traits & TRAIT_POST) != 0;
     request->is_octets = (traits & TRAIT_OCTETS) != 0;
@@ -234,14 +270,33 @@ static bool read_question(struct slice text, struct poll_request *request)
     return unpack_is_done(&unpack) && engine_is_sid(request->sid);
 }
 
+/* The GET that this node holds for the connection's client: by now another one may. */
+static void let_return(struct engine_remote *remote, const struct poll_request *request,
+                       struct slice asker)
+{
+    struct engine_conn *conn;
+
+    if (engine_find(remote->engine, request->sid, request->version, &conn) != ENGINE_FOUND ||
+        conn->get == NULL || conn->get->ops != &poll_ops)
+        return;
+    if (slice_equals(call_asker(LIST_ENTRY(conn->get, struct asked, poll)->asked), asker))
+        engine_conn_let_return(conn);
+}
+
 static void on_asked(struct call_asked *call, struct slice text, void *ctx)
 {
     struct engine_remote *remote = ctx;
     struct poll_request request;
     struct asked *asked;
+    uint64_t traits;
 
-    if (!read_question(text, &request)) {
+    if (!read_question(text, &request, &traits)) {
         log_peer(LOG_WARN, NULL, "engine.remote_question", "bytes=%zu", text.len);
+        call_answer(call, (struct slice){ "", 0 });
+        return;
+    }
+    if ((traits & TRAIT_RETURN) != 0) {
+        let_return(remote, &request, call_asker(call));
         call_answer(call, (struct slice){ "", 0 });
         return;
     }
