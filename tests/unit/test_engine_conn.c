@@ -18,6 +18,79 @@ static int stop(void **state)
     return 0;
 }
 
+/* ---- the handshake ---------------------------------------------------------------------------------------------- */
+
+static void open_greeting(struct stage *stage, struct fake_poll *hello)
+{
+    static struct engine_ops ops;
+    struct engine_conn *conn;
+
+    ops = upper_ops;
+    ops.speaks_first = true;
+    stage->engine->ops = &ops;
+    conn = engine_conn_create(stage->engine, stage_handshake(stage), NULL);
+    poll_init(hello, "hello");
+    engine_conn_open(conn);
+    expect("open");
+    engine_conn_greet(conn, &hello->poll);
+}
+
+static void end_it(struct stage *stage)
+{
+    buf_clear(&notes);
+    engine_close(upper.conn, ENGINE_TRANSPORT_ERROR);
+    stage_turn(stage);
+    expect("close transport error");
+}
+
+static void expect_hello(const char *rest)
+{
+    char text[256], line[300];
+
+    snprintf(text, sizeof text,
+             "0{\"sid\":\"%s\",\"upgrades\":[\"websocket\"],\"pingInterval\":300,"
+             "\"pingTimeout\":200,\"maxPayload\":1000000}",
+             upper.conn->sid);
+    snprintf(line, sizeof line, "hello: 200 %zu:%s%s", strlen(text), text, rest);
+    expect(line);
+}
+
+/* Protocol 3: what the upper layer says first comes with the handshake's answer. */
+static void it_waits_for_the_first_word(void **state)
+{
+    struct stage *stage = *state;
+    struct fake_poll hello;
+
+    stage->version = ENGINE_3;
+    open_greeting(stage, &hello);
+    assert_int_equal(send_text(upper.conn, "40"), ENGINE_WRITTEN);
+    expect_hello("2:40");
+    end_it(stage);
+
+    open_greeting(stage, &hello); /* nothing is said */
+    pass(999);
+    expect_nothing();
+    pass(1);
+    expect_hello("");
+    end_it(stage);
+
+    open_greeting(stage, &hello); /* it is refused */
+    engine_close(upper.conn, ENGINE_SERVER_DISCONNECT);
+    expect_hello("");
+    stage_turn(stage);
+    expect("close server namespace disconnect");
+
+    open_greeting(stage, &hello); /* its client goes away */
+    engine_poll_gone(&hello.poll);
+    stage_turn(stage);
+    expect("close transport error");
+
+    stage->version = ENGINE_4;
+    open_greeting(stage, &hello);
+    assert_true(hello.is_over);
+    end_it(stage);
+}
+
 /* ---- ends ----------------------------------------------------------------------------------------------------- */
 
 /* What the GET that is held is told, and what the next one is where none is held. */
@@ -487,6 +560,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
+        TEST(it_waits_for_the_first_word),
         TEST(every_end),
         TEST(what_waits_is_still_sent),
         TEST(more_waits_than_fits),

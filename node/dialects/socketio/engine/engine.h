@@ -55,6 +55,9 @@ struct slice engine_cookie(const struct engine_handshake *handshake, const char 
 
 struct engine_ops {
     const char *name; /* a word: what tells the engines of a process apart */
+    /* It has something to say to each client of protocol 3, soon after on_open. The answer to a polling handshake
+     * waits for that, a second at most. */
+    bool speaks_first;
     /* The client is here (before the open packet is written). Returns what the other calls are
      * given. */
     void *(*on_open)(struct engine_conn *conn, void *ctx);

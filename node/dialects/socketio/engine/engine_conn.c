@@ -2,7 +2,7 @@
 /*
  * A connection's life: a rule per state, and one function that moves.
  *
- *     opening ──> polling ──5──> socket ────────────> over
+ *     opening ─(greeting)─> polling ──5──> socket ──> over
  *        │          │ │ └─5 on another node─> leaving ─> moved ─> over
  *        │          │ └─ended, and no GET is held─> closing ─GET─> over
  *        └──────────┴─────────────ended─────────────────────────> over
@@ -19,6 +19,7 @@
 #include "engine_inner.h"
 
 enum {
+    GREETING_MS = 1000,    /* for the upper layer's first words                            */
     CLOSE_WAIT_MS = 30000, /* for the GET that fetches the last words                      */
     REST_MS = 30000,       /* for the upper layer to come to rest                          */
     TOMBSTONE_MS = 45000,  /* for polls and WebSockets that do not know that it has moved  */
@@ -60,6 +61,10 @@ static void finish(struct engine_conn *conn)
 {
     struct poll *get = conn->get;
 
+    if (conn->state == CONN_GREETING && get != NULL) { /* the client has yet to learn its sid */
+        engine_conn_welcome(conn, get);
+        return;
+    }
     if (conn->state == CONN_POLLING && get == NULL && ends[conn->end].waits) {
         engine_conn_enter(conn, CONN_CLOSING);
         return;
@@ -99,7 +104,10 @@ static const struct conn_rule {
     unsigned next;
     void (*enter)(struct engine_conn *conn);
 } rules[ENGINE_STATES] = {
-    [CONN_OPENING] = { "opening", 0, TO(CONN_POLLING) | TO(CONN_SOCKET) | TO(CONN_OVER), NULL },
+    [CONN_OPENING] = { "opening", 0,
+                       TO(CONN_GREETING) | TO(CONN_POLLING) | TO(CONN_SOCKET) | TO(CONN_OVER),
+                       NULL },
+    [CONN_GREETING] = { "greeting", GREETING_MS, TO(CONN_POLLING) | TO(CONN_OVER), NULL },
     [CONN_POLLING] = { "polling", 0,
                        TO(CONN_SOCKET) | TO(CONN_LEAVING) | TO(CONN_CLOSING) | TO(CONN_OVER),
                        begin_to_poll },
@@ -114,6 +122,10 @@ static void on_limit(struct deadline *deadline)
 {
     struct engine_conn *conn = LIST_ENTRY(deadline, struct engine_conn, limit);
 
+    if (conn->state == CONN_GREETING) { /* then they come by the first GET */
+        engine_conn_welcome(conn, conn->get);
+        return;
+    }
     engine_close(conn, ENGINE_TRANSPORT_ERROR);
     if (conn->state != CONN_OVER)
         engine_conn_enter(conn, CONN_OVER);

@@ -101,7 +101,7 @@ static void visit_open_polling(struct visit *visit, enum engine_version version)
     engine->node->metrics.engine_opened[version - ENGINE_3][0]++;
     visitor = visitor_create(engine, request);
     engine_conn_open(conn);
-    engine_conn_welcome(conn, &visitor->poll);
+    engine_conn_greet(conn, &visitor->poll);
 }
 
 static void visit_open_websocket(struct visit *visit, enum engine_version version)

@@ -169,6 +169,9 @@ void engine_conn_get(struct engine_conn *conn, struct poll *poll);
 void engine_conn_post(struct engine_conn *conn, struct poll *poll, struct slice body,
                       bool is_octets);
 
+/* The handshake is answered, on protocol 3 once the upper layer has spoken (engine_ops.speaks_first). */
+void engine_conn_greet(struct engine_conn *conn, struct poll *poll);
+
 /* The handshake's own answer: the open packet, and on protocol 3 what waits. It polls from then
  * on. */
 void engine_conn_welcome(struct engine_conn *conn, struct poll *poll);
@@ -199,7 +202,8 @@ bool engine_remote_gone(struct engine_remote *remote, struct poll *poll);
 /* ---- a connection ----------------------------------------------------------------------------------- */
 
 enum engine_state {
-    CONN_OPENING, /* the upper layer is told; the handshake's answer is not written         */
+    CONN_OPENING,  /* the upper layer is told; the handshake's answer is not written         */
+    CONN_GREETING, /* … and waits for the first packet; `get` is the handshake            */
     CONN_POLLING,
     CONN_SOCKET,  /* its carrier is a WebSocket                                             */
     CONN_LEAVING, /* it goes to another node as soon as the upper layer rests               */

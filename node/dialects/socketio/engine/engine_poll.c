@@ -157,6 +157,20 @@ void engine_conn_welcome(struct engine_conn *conn, struct poll *poll)
     engine_conn_drained(conn);
 }
 
+void engine_conn_greet(struct engine_conn *conn, struct poll *poll)
+{
+    bool is_awaited = conn->engine->ops->speaks_first && conn->handshake->version == ENGINE_3 &&
+                      conn->queue == NULL && conn->end == ENGINE_ENDS;
+
+    if (!is_awaited) {
+        engine_conn_welcome(conn, poll);
+        return;
+    }
+    poll->conn = conn;
+    conn->get = poll;
+    engine_conn_enter(conn, CONN_GREETING);
+}
+
 static void answer_waiting(struct engine_conn *conn, struct poll *poll)
 {
     struct payload payload;
@@ -179,7 +193,10 @@ static void answer_word(struct engine_conn *conn, struct poll *poll, enum eio_ty
 
 void engine_conn_answer_held(struct engine_conn *conn)
 {
-    answer_waiting(conn, conn->get);
+    if (conn->state == CONN_GREETING)
+        engine_conn_welcome(conn, conn->get);
+    else
+        answer_waiting(conn, conn->get);
 }
 
 void engine_conn_farewell(struct engine_conn *conn, struct poll *poll)

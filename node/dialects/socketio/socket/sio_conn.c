@@ -269,6 +269,7 @@ static void *unpack(struct engine_conn *engine, struct slice image, void *ctx)
 
 const struct engine_ops sio_conn_ops = {
     .name = "socketio",
+    .speaks_first = true, /* the "40" of "/" */
     .on_open = on_open,
     .on_text = on_text,
     .on_binary = on_binary,
