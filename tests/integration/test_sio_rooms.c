@@ -273,7 +273,7 @@ static void test_targets(void **state)
                 uv_run(&rig.loop, UV_RUN_ONCE);
             snprintf(want, sizeof want, "42%s[\"e\"]\n", nsp);
             if (memmem(clients[c]->got.data, clients[c]->got.len, want, strlen(want)) != NULL)
-                strncat(got, clients[c]->socket.id, 1);
+                strcat(got, (char[]){ clients[c]->socket.id[0], '\0' });
             clients[c]->packets = 0;
             buf_clear(&clients[c]->got);
         }
