@@ -32,6 +32,10 @@ struct hook_request {
     bool is_repeatable;    /* after a connection that broke, or 502, 503, 504 */
 };
 
+/* A name for a delivery, where the body says it too. */
+enum { HOOK_ID_LEN = 32 };
+void hook_make_id(char out[HOOK_ID_LEN + 1]);
+
 /* OK: the back end answered with this status, whatever it is. UNAVAILABLE: nothing was sent. UNCERTAIN: it was
  * sent, and no answer came (in time). REFUSED: too many wait already, or too many bytes. */
 struct hook_answer {

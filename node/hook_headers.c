@@ -3,13 +3,14 @@
 
 #include <assert.h>
 #include <openssl/hmac.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "curl_post.h"
 
-enum { DELIVERY_BYTES = 16, HEADER_MAX = 256 };
+enum { HEADER_MAX = 256 };
 
 static void add_hex(struct buf *out, const unsigned char *bytes, size_t len)
 {
@@ -17,18 +18,27 @@ static void add_hex(struct buf *out, const unsigned char *bytes, size_t len)
         buf_printf(out, "%02x", bytes[i]);
 }
 
+void hook_make_id(char out[HOOK_ID_LEN + 1])
+{
+    unsigned char bytes[HOOK_ID_LEN / 2];
+
+    if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
+        abort();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
 static void write_delivery(struct buf *out, struct slice given)
 {
-    unsigned char bytes[DELIVERY_BYTES];
+    char made[HOOK_ID_LEN + 1];
 
     buf_add_text(out, "X-Signalbox-Delivery: ");
     if (given.len > 0) {
         buf_add_slice(out, given);
         return;
     }
-    if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
-        abort();
-    add_hex(out, bytes, sizeof bytes);
+    hook_make_id(made);
+    buf_add_text(out, made);
 }
 
 static void write_signature(struct buf *out, const char *secret, struct slice body)

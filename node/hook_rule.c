@@ -2,9 +2,12 @@
 /* A URL begins behind the first "=" that http:// or https:// follows: so the name of an event may hold one. */
 #include "hook_rule.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/mem.h"
+#include "jwt.h"
 #include "store/key.h"
 
 static const char *find_url(const char *text)
@@ -43,4 +46,38 @@ bool hook_rule_parse(const char *text, struct hook_rule *rule_out, struct why *w
     }
     rule_out->event = (struct slice){ event, (size_t)(url - 1 - event) };
     return check_event(rule_out->event, why);
+}
+
+/* ---- all of them -------------------------------------------------------------------------------------- */
+
+void hook_rules_read(struct hook_rules *rules, const struct strings *texts)
+{
+    rules->items = xrealloc(rules->items, (texts->count + 1) * sizeof *rules->items);
+    rules->count = 0;
+    for (size_t i = 0; i < texts->count; i++)
+        if (hook_rule_parse(texts->items[i], &rules->items[rules->count], NULL))
+            rules->count++;
+}
+
+void hook_rules_fini(struct hook_rules *rules)
+{
+    free(rules->items);
+    *rules = (struct hook_rules){ .items = NULL };
+}
+
+const char *hook_rules_find(const struct hook_rules *rules, struct slice nsp, struct slice event)
+{
+    const char *any = NULL;
+
+    for (size_t i = 0; i < rules->count; i++) {
+        const struct hook_rule *rule = &rules->items[i];
+
+        if (!pattern_matches(rule->nsp, nsp))
+            continue;
+        if (slice_equals(rule->event, event))
+            return rule->url;
+        if (any == NULL && slice_is(rule->event, "*"))
+            any = rule->url;
+    }
+    return any;
 }

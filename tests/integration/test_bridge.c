@@ -327,6 +327,10 @@ static void counts_what_it_drops(void **state)
                         "data\x91\xa7"
                         "connect"),
           EMITTER_REFUSED },
+        { "for servers, and no hook", JSON_REQUEST("{\"type\":6,\"data\":[\"ping\",1]}"),
+          EMITTER_IGNORED },
+        { "for servers, without a name", JSON_REQUEST("{\"type\":6,\"data\":[1]}"),
+          EMITTER_REFUSED },
         { "between servers", JSON_REQUEST("{\"type\":5,\"requestId\":\"r\"}"), EMITTER_IGNORED },
         { "an empty room to join",
           JSON_REQUEST("{\"type\":2,\"opts\":{\"rooms\":[]},\"rooms\":[\"\"]}"), EMITTER_REFUSED },

@@ -152,7 +152,13 @@ static const struct row {
       "{\"uid\":\"abc\",\"requestId\":\"r\",\"type\":5,\"opts\":{\"rooms\":[],\"except\":[]}}",
       BRIDGE_IGNORED, NULL },
     { "for servers", REQ, NULL, "{\"uid\":\"emitter\",\"type\":6,\"data\":[\"ping\",1]}",
-      BRIDGE_IGNORED, NULL },
+      BRIDGE_GOOD, "servers / [\"ping\",1]" },
+    { "for servers, in a namespace", "socket.io-request#/custom#", NULL,
+      "{\"type\":6,\"data\":[\"ping\"]}", BRIDGE_GOOD, "servers /custom [\"ping\"]" },
+    { "for servers, but nothing", REQ, NULL, "{\"type\":6,\"data\":[]}", BRIDGE_MALFORMED, NULL },
+    { "for servers, without data", REQ, NULL, "{\"type\":6}", BRIDGE_MALFORMED, NULL },
+    { "for servers, an object", REQ, NULL, "{\"type\":6,\"data\":{\"a\":1}}", BRIDGE_MALFORMED,
+      NULL },
     { "with acknowledgements", REQ, "81 " TYPE " 07", NULL, BRIDGE_IGNORED, NULL },
     { "a type that is a text", REQ, NULL, "{\"type\":\"2\"}", BRIDGE_IGNORED, NULL },
     { "no type", REQ, NULL, "{}", BRIDGE_IGNORED, NULL },
@@ -182,7 +188,7 @@ static void add_names(struct buf *out, const char *label, const struct bridge_na
 
 static void write_down(struct buf *out, const struct bridge_message *message)
 {
-    static const char *const whats[] = { "emit", "join", "leave", "disconnect" };
+    static const char *const whats[] = { "emit", "join", "leave", "disconnect", "servers" };
 
     buf_printf(out, "%s %.*s", whats[message->what], (int)message->nsp.len, message->nsp.data);
     add_names(out, "in", &message->rooms);
@@ -192,7 +198,7 @@ static void write_down(struct buf *out, const struct bridge_message *message)
         buf_add_text(out, " volatile");
     if (message->closes)
         buf_add_text(out, " close");
-    if (message->what == BRIDGE_EMIT)
+    if (message->what == BRIDGE_EMIT || message->what == BRIDGE_SERVERS)
         buf_printf(out, " %.*s", (int)message->items.len, message->items.data);
     for (size_t i = 0; i < message->attachment_count; i++) {
         buf_add_text(out, " <");

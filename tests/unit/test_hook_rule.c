@@ -48,9 +48,30 @@ static void rules_are_taken_apart(void **state)
     }
 }
 
+static void the_rule_that_names_the_event_wins(void **state)
+{
+    static char text[][32] = { "*=http://b/any", "chat=http://b/chat", "chat=http://b/late",
+                               "/a*#*=http://b/a", "no rule" };
+    char *texts[] = { text[0], text[1], text[2], text[3], text[4] };
+    const struct strings all = { texts, sizeof texts / sizeof texts[0] };
+    struct hook_rules rules = { .items = NULL };
+
+    (void)state;
+    hook_rules_read(&rules, &all);
+    assert_int_equal(rules.count, 4);
+    assert_string_equal(hook_rules_find(&rules, slice_of("/"), slice_of("chat")), "http://b/chat");
+    assert_string_equal(hook_rules_find(&rules, slice_of("/"), slice_of("x")), "http://b/any");
+    assert_string_equal(hook_rules_find(&rules, slice_of("/ab"), slice_of("chat")), "http://b/a");
+    assert_null(hook_rules_find(&rules, slice_of("/b"), slice_of("chat")));
+    hook_rules_fini(&rules);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(rules_are_taken_apart) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rules_are_taken_apart),
+        cmocka_unit_test(the_rule_that_names_the_event_wins),
+    };
 
     return cmocka_run_group_tests_name("hook_rule", tests, NULL, NULL);
 }

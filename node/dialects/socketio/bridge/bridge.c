@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bridge_tell.h"
 #include "bridge_wire.h"
 #include "sio_emit.h"
 #include "sio_name.h"
@@ -38,6 +39,7 @@ struct bridge {
     int64_t asked_ms, held_until_ms; /* clock_ms() */
     uv_timer_t timer;
     struct list passing; /* of struct passing */
+    struct bridge_teller *teller;
 };
 
 /* A message that Redis has not taken yet. */
@@ -153,13 +155,24 @@ static bool pass_control(struct bridge *bridge, const struct bridge_message *mes
     return true;
 }
 
+static bool pass_as_it_is_meant(struct bridge *bridge, const struct bridge_message *message,
+                                struct why *why)
+{
+    switch (message->what) {
+    case BRIDGE_EMIT:
+        return pass_event(bridge, message, why);
+    case BRIDGE_SERVERS:
+        return bridge_tell(bridge->teller, message->nsp, message->items, why);
+    default:
+        return pass_control(bridge, message, why);
+    }
+}
+
 static void pass(struct bridge *bridge, const struct bridge_message *message)
 {
     struct why why = { "" };
-    bool is_good = message->what == BRIDGE_EMIT ? pass_event(bridge, message, &why)
-                                                : pass_control(bridge, message, &why);
 
-    if (is_good)
+    if (pass_as_it_is_meant(bridge, message, &why))
         return;
     count(bridge, EMITTER_REFUSED);
     log_peer(LOG_WARN, NULL, "emitter.refused", "namespace=%s reason=%s",
@@ -287,6 +300,7 @@ static void *bridge_open(struct node *node, struct sio *sio)
 
     bridge->node = node;
     bridge->sio = sio;
+    bridge->teller = bridge_teller_create(node);
     list_init(&bridge->passing);
     if (prefix.data == NULL)
         return bridge;
@@ -301,6 +315,13 @@ static void *bridge_open(struct node *node, struct sio *sio)
     bridge->timer.data = bridge;
     uv_timer_start(&bridge->timer, on_due, 0, LEASE_EVERY_MS);
     return bridge;
+}
+
+static void bridge_configure(void *app)
+{
+    const struct bridge *bridge = app;
+
+    bridge_teller_configure(bridge->teller);
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -318,6 +339,7 @@ static void bridge_close(void *app)
 
         passing_destroy(&passing);
     }
+    bridge_teller_destroy(&bridge->teller);
     if (bridge->prefix.data == NULL) {
         free(bridge);
         return;
@@ -334,5 +356,6 @@ static void bridge_close(void *app)
 const struct sio_app bridge_app = {
     .name = "bridge",
     .open = bridge_open,
+    .configure = bridge_configure,
     .close = bridge_close,
 };

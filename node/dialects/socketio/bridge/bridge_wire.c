@@ -5,6 +5,7 @@
  *     [uid, {"type":2,"data":["event",…],"nsp":"/"}, {"rooms":[…],"except":[…],"flags":{…}}]
  *     {"type":2|3|4, "opts":{"rooms":[…],"except":[…]}, "rooms":[…], "close":true}
  *     {"type":2|3|4, "sid":"…", "room":"…", "close":true}       of one socket; old servers'
+ *     {"type":6, "data":["event",…]}                            for servers, not for clients
  *
  * Names are decoded into one buffer that never grows beyond the text, so that slices of it stay.
  */
@@ -17,7 +18,7 @@
 #include "json.h"
 
 enum { PACKET_EVENT = 2, PACKET_BINARY_EVENT = 5 };
-enum { REQUEST_JOIN = 2, REQUEST_LEAVE, REQUEST_DISCONNECT };
+enum { REQUEST_JOIN = 2, REQUEST_LEAVE, REQUEST_DISCONNECT, REQUEST_SERVERS = 6 };
 
 /* ---- channels ----------------------------------------------------------------------------------- */
 
@@ -132,6 +133,12 @@ static bool read_opts(struct bridge_message *message, struct json opts)
            read_flags(message, members[2].value);
 }
 
+static bool read_items(struct bridge_message *message, struct json data)
+{
+    message->items = data.raw;
+    return data.type == JSON_ARRAY && !is_empty(data);
+}
+
 /* ---- broadcasts --------------------------------------------------------------------------------- */
 
 static bool is_event(struct json type)
@@ -167,10 +174,8 @@ static bool read_packet(struct bridge_message *message, struct json packet)
     data = members[1].value;
     nsp = members[2].value;
     message->what = BRIDGE_EMIT;
-    message->items = data.raw;
     message->nsp = SLICE_LITERAL("/");
-    return data.type == JSON_ARRAY && !is_empty(data) &&
-           (is_nothing(nsp) || read_name(message, nsp, &message->nsp));
+    return read_items(message, data) && (is_nothing(nsp) || read_name(message, nsp, &message->nsp));
 }
 
 static bool read_broadcast(struct bridge_message *message, struct json array)
@@ -193,10 +198,12 @@ static bool read_what(struct bridge_message *message, struct json type)
         [REQUEST_JOIN] = BRIDGE_JOIN,
         [REQUEST_LEAVE] = BRIDGE_LEAVE,
         [REQUEST_DISCONNECT] = BRIDGE_DISCONNECT,
+        [REQUEST_SERVERS] = BRIDGE_SERVERS,
     };
     int64_t number;
 
-    if (!json_whole(type, REQUEST_JOIN, REQUEST_DISCONNECT, &number))
+    if (!json_whole(type, REQUEST_JOIN, REQUEST_SERVERS, &number) ||
+        (number > REQUEST_DISCONNECT && number < REQUEST_SERVERS))
         return false;
     message->what = whats[number];
     return true;
@@ -221,16 +228,19 @@ static bool read_changed(struct bridge_message *message, struct json rooms, stru
 
 static enum bridge_verdict read_request(struct bridge_message *message, struct json object)
 {
-    enum { TYPE, OPTS, SID, ROOMS, ROOM, CLOSE, MEMBERS };
+    enum { TYPE, OPTS, SID, ROOMS, ROOM, CLOSE, DATA, MEMBERS };
     struct json_member members[MEMBERS] = {
         [TYPE] = { .name = "type" },   [OPTS] = { .name = "opts" }, [SID] = { .name = "sid" },
         [ROOMS] = { .name = "rooms" }, [ROOM] = { .name = "room" }, [CLOSE] = { .name = "close" },
+        [DATA] = { .name = "data" },
     };
 
     if (!json_members(object, members, MEMBERS))
         return BRIDGE_MALFORMED;
     if (!read_what(message, members[TYPE].value))
         return BRIDGE_IGNORED;
+    if (message->what == BRIDGE_SERVERS)
+        return read_items(message, members[DATA].value) ? BRIDGE_GOOD : BRIDGE_MALFORMED;
     message->closes = members[CLOSE].value.type == JSON_TRUE;
     if (!read_target(message, members[OPTS].value, members[SID].value) ||
         !read_changed(message, members[ROOMS].value, members[ROOM].value))

@@ -13,7 +13,7 @@
  * Ports in other languages differ in small things, so much is taken: empty arrays for empty maps, null for
  * what is absent, numbers for rooms. Both forms are read as JSON.
  */
-enum bridge_what { BRIDGE_EMIT, BRIDGE_JOIN, BRIDGE_LEAVE, BRIDGE_DISCONNECT };
+enum bridge_what { BRIDGE_EMIT, BRIDGE_JOIN, BRIDGE_LEAVE, BRIDGE_DISCONNECT, BRIDGE_SERVERS };
 
 enum bridge_verdict {
     BRIDGE_GOOD,
@@ -36,8 +36,8 @@ struct bridge_message {
     struct slice nsp;
     struct bridge_names rooms, except; /* whom it is for; no rooms: the whole namespace */
     struct bridge_names changed;       /* JOIN, LEAVE: these rooms                      */
-    struct slice items;                /* EMIT: the event and its arguments, as JSON    */
-    struct slice *attachments;         /* … and what its placeholders stand for         */
+    struct slice items;                /* EMIT, SERVERS: the event and its arguments, as JSON */
+    struct slice *attachments;         /* EMIT: what its placeholders stand for         */
     size_t attachment_count;
     bool is_volatile;
     bool closes; /* DISCONNECT: the connection, too */

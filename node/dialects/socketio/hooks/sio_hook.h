@@ -28,17 +28,13 @@ struct sio_hooks {
     struct node *node;
     struct sio *sio;
     struct deadlines *deadlines;
-    struct hook_rule *rules; /* they borrow from the options */
-    size_t rule_count;
+    struct hook_rules rules;
     struct sio_hook_guest *guests; /* uthash, by socket: those whose socket lives */
     struct list leaving;           /* the others, while their events are under way */
     size_t waiting_bytes;          /* of events that are not with a back end yet */
     struct sio_hook_sessions *sessions;
     struct sio_hook_teller *teller;
 };
-
-enum { SIO_HOOK_ID_LEN = 32 };
-void sio_hook_make_id(char out[SIO_HOOK_ID_LEN + 1]);
 
 /* ---- sio_hook_turn.c -------------------------------------------------------------------------------- */
 

@@ -72,8 +72,8 @@ static void on_asked(enum result result, const struct hook_answer *answer, void 
 static void ask(struct sio_hook_guest *guest)
 {
     struct node *node = guest->hooks->node;
-    char id[SIO_HOOK_ID_LEN + 1];
-    const struct sio_hook_note note = { { id, SIO_HOOK_ID_LEN }, store_now_ms(node->store) };
+    char id[HOOK_ID_LEN + 1];
+    const struct sio_hook_note note = { { id, HOOK_ID_LEN }, store_now_ms(node->store) };
     struct hook_request request = {
         .url = node->config->connect_hook,
         .delivery = note.id,
@@ -81,7 +81,7 @@ static void ask(struct sio_hook_guest *guest)
     };
     struct buf body;
 
-    sio_hook_make_id(id);
+    hook_make_id(id);
     buf_init(&body, SIO_HOOK_BODY_MAX);
     sio_hook_write_connect(&body, &note, guest->admission);
     request.body = buf_slice(&body);

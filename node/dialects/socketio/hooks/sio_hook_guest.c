@@ -21,18 +21,8 @@ struct waiting_event {
     struct buf body;
     uint64_t ack_id;
     bool wants_ack;
-    char id[SIO_HOOK_ID_LEN + 1];
+    char id[HOOK_ID_LEN + 1];
 };
-
-void sio_hook_make_id(char out[SIO_HOOK_ID_LEN + 1])
-{
-    unsigned char bytes[SIO_HOOK_ID_LEN / 2];
-
-    if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
-        abort();
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
 
 /* ---- life -------------------------------------------------------------------------------------------- */
 
@@ -191,7 +181,7 @@ static struct waiting_event *event_create(const struct sio_hook_guest *guest, co
     waiting->url = xstrdup(url);
     waiting->ack_id = event->ack_id;
     waiting->wants_ack = event->wants_ack;
-    sio_hook_make_id(waiting->id);
+    hook_make_id(waiting->id);
     note = (struct sio_hook_note){ slice_of(waiting->id), store_now_ms(guest->hooks->node->store) };
     list_init(&waiting->node);
     buf_init(&waiting->body, SIO_HOOK_BODY_MAX);

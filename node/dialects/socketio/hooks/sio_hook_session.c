@@ -43,7 +43,7 @@ struct sio_hook_session {
     enum written written;
     bool is_renewing;
     char owner[OWNER_MAX];
-    char delivery[SIO_HOOK_ID_LEN + 1];
+    char delivery[HOOK_ID_LEN + 1];
 };
 
 struct shard {
@@ -162,7 +162,7 @@ static void session_lost(struct sio_hook_session *session)
 {
     session->sessions->node->metrics.hook_sessions_lost++;
     log_peer(LOG_WARN, NULL, "hook.session_lost", "delivery=%s", session->delivery);
-    sio_hook_make_id(session->delivery);
+    hook_make_id(session->delivery);
     session->written = WRITTEN_NO;
     session_go(session);
 }
@@ -280,7 +280,7 @@ struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessio
     session->name = name_of(socket);
     session->about = about_of(socket, now_ms(sessions));
     list_init(&session->node);
-    sio_hook_make_id(session->delivery);
+    hook_make_id(session->delivery);
     snprintf(session->owner, sizeof session->owner, "%s.%llu", sessions->node->id,
              (unsigned long long)++sessions->owners);
     HASH_ADD_STR(sessions->by_owner, owner, session);

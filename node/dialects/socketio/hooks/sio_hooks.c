@@ -12,37 +12,6 @@
 #include "base/mem.h"
 #include "sio_hook.h"
 
-/* ---- rules -------------------------------------------------------------------------------------------- */
-
-/* The first that names the event, else the first for any. */
-static const char *url_for(const struct sio_hooks *hooks, struct slice nsp, struct slice event)
-{
-    const char *any = NULL;
-
-    for (size_t i = 0; i < hooks->rule_count; i++) {
-        const struct hook_rule *rule = &hooks->rules[i];
-
-        if (!pattern_matches(rule->nsp, nsp))
-            continue;
-        if (slice_equals(rule->event, event))
-            return rule->url;
-        if (any == NULL && slice_is(rule->event, "*"))
-            any = rule->url;
-    }
-    return any;
-}
-
-static void read_rules(struct sio_hooks *hooks)
-{
-    const struct strings *texts = &hooks->node->config->hook;
-
-    hooks->rules = xrealloc(hooks->rules, (texts->count + 1) * sizeof *hooks->rules);
-    hooks->rule_count = 0;
-    for (size_t i = 0; i < texts->count; i++)
-        if (hook_rule_parse(texts->items[i], &hooks->rules[hooks->rule_count], NULL))
-            hooks->rule_count++;
-}
-
 /* ---- the life of a socket --------------------------------------------------------------------------------- */
 
 static void admit(struct sio_admission *admission, void *app)
@@ -78,7 +47,7 @@ static void refuse_event(struct sio_hooks *hooks, struct sio_socket *socket,
 static bool on_event(struct sio_socket *socket, const struct sio_event *event, void *app)
 {
     struct sio_hooks *hooks = app;
-    const char *url = url_for(hooks, sio_namespace(socket), event->name);
+    const char *url = hook_rules_find(&hooks->rules, sio_namespace(socket), event->name);
     struct sio_hook_guest *guest;
 
     if (url == NULL)
@@ -125,7 +94,7 @@ static void hooks_configure(void *app)
 {
     struct sio_hooks *hooks = app;
 
-    read_rules(hooks);
+    hook_rules_read(&hooks->rules, &hooks->node->config->hook);
     sio_hook_teller_configure(hooks->teller);
 }
 
@@ -144,7 +113,7 @@ static void hooks_close(void *app)
     sio_hook_teller_destroy(&hooks->teller);
     sio_hook_sessions_destroy(&hooks->sessions);
     deadlines_destroy(&hooks->deadlines);
-    free(hooks->rules);
+    hook_rules_fini(&hooks->rules);
     free(hooks);
 }
 
