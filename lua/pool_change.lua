@@ -29,7 +29,7 @@
 -- Repeat   safe
 -- Cost     O(entities), members O(entities log members)
 
-local SWEEP_MAX = 100 -- marks whose time has passed that go with one call
+local SWEEP_MAX = 2000 -- marks whose time has passed that go with one call: more than one adds
 
 local kind, now, fill, ends, forget = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local entities, ids = ARGV[8], ARGV[9]
@@ -98,8 +98,12 @@ while at <= #ids do
   end
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now, 'LIMIT', 0, SWEEP_MAX)) do
-  redis.call('ZREM', KEYS[4], id)
+local passed = redis.call('ZCOUNT', KEYS[4], '-inf', now)
+if passed > 0 then
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, math.min(passed, SWEEP_MAX) - 1)
+end
+if fill ~= '' and ids ~= '' then
+  redis.call('PEXPIREAT', KEYS[4], forget) -- none of them is good for longer
 end
 
 if fill == '' then

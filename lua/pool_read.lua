@@ -33,6 +33,7 @@
 local ALL, ADMINISTRATOR, EVERYONE = 0x7fffffff, 1, 0x112
 local PAGE_BYTES = 512 * 1024 -- a page ends beyond it
 local PORTION = 50            -- entities that are fetched before the bytes are looked at
+local PORTIONS_MAX = 100      -- a page ends after so many, even if a table full of holes gave little
 
 local user, needs, limit, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
@@ -128,7 +129,7 @@ end
 
 local function page(cursor, count)
   local of, at = string.match(cursor, '^(%d+):(%d+)$')
-  local bytes = 0
+  local bytes, portions = 0, 0
   generation = generation or '0'
   if of ~= generation then
     at = '0'
@@ -136,11 +137,12 @@ local function page(cursor, count)
   repeat
     local scanned = redis.call('HSCAN', KEYS[6], at, 'COUNT', PORTION)
     at = scanned[1]
+    portions = portions + 1
     for i = 2, #scanned[2], 2 do
       items[#items + 1] = scanned[2][i]
       bytes = bytes + #scanned[2][i]
     end
-  until at == '0' or #items >= count or bytes >= PAGE_BYTES
+  until at == '0' or #items >= count or bytes >= PAGE_BYTES or portions >= PORTIONS_MAX
   next_cursor = at == '0' and '0' or generation .. ':' .. at
 end
 

@@ -87,6 +87,7 @@ static struct rig {
     } timers[TIMERS_MAX];
     size_t timer_count;
     int64_t now_ms;
+    struct store_stats stats;
     struct topic *topic;
     bool has_tokens; /* are any accepted at all? */
     inbox_fn *on_word;
@@ -330,6 +331,12 @@ void store_cancel(struct store_op **slot)
             free(op_take(i));
             return;
         }
+}
+
+const struct store_stats *store_stats(const struct store *store)
+{
+    (void)store;
+    return &rig.stats;
 }
 
 int64_t store_now_ms(const struct store *store)

@@ -23,6 +23,9 @@
 #define NOT_LOGGED_IN(number)                                                                      \
     ERROR("not authenticated", "\"There was an error authenticating your request.\"",              \
           "\"session did not contain jwt\"", "", "401", number)
+#define ENDED(number)                                                                              \
+    ERROR("not authenticated", "\"There was an error authenticating your request.\"",              \
+          "\"the login has ended\"", "", "401", number)
 #define STRANGER(number)                                                                           \
     ERROR("not a member", "\"Unable to verify membership of the server.\"", "null", "", "401",     \
           number)
@@ -486,6 +489,43 @@ static void an_old_pool_is_better_than_none(void **state)
     rig_leave(socket, true);
 }
 
+static void another_server_begins_anew(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    rig_say(socket, ALL);
+    rig_page(POOL_COMPLETE, "1:5", EA);
+    buf_clear(&rig.notes);
+    rig.stats.connects++; /* its cursor would leave some out */
+    rig_page(POOL_COMPLETE, "0", EB);
+    rig_expect("page " G "/member for " ME " at 0");
+    rig_page(POOL_COMPLETE, "0", EA "," EB);
+    rig_expect(ANSWER("9", "true", "", EA "," EB));
+    rig_leave(socket, true);
+}
+
+static void pages_outlast_what_is_known_of_members(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    rig_say(socket, ALL);
+    for (int i = 0; i < 3; i++) {
+        buf_clear(&rig.notes);
+        rig_access(POOL_UNKNOWN, 0);
+        rig_expect("ask \"is_member\",\"args\":[\"" ME "\",\"" G "\"],\"kwargs\":{}");
+        rig_back("{\"sc\":200,\"resp\":{\"member\":true,\"admin\":false}}");
+        rig_done("know", RESULT_OK);
+        buf_clear(&rig.notes);
+        rig_page(POOL_COMPLETE, "1:5", EA);
+        rig_expect(ANSWER("9", "false", "", EA), "page " G "/member for " ME " at 1:5");
+    }
+    rig_page(POOL_COMPLETE, "0", EB);
+    rig_expect(ANSWER("9", "true", "", EB));
+    rig_leave(socket, true);
+}
+
 static void redis_may_be_away(void **state)
 {
     struct sio_socket *socket = arrive();
@@ -661,6 +701,46 @@ static void logins_end(void **state)
     rig_leave(second, true);
 }
 
+static void what_a_login_has_asked_for_ends_with_it(void **state)
+{
+    struct sio_socket *socket = arrive();
+    static char large[20000];
+
+    (void)state;
+    memset(large, ' ', sizeof large - 1);
+    memcpy(large, EA, strlen(EA));
+    rig_say(socket, ASK "[" A "]}]");
+    rig_pool("missing");
+    rig_say(socket, ALL);
+    rig_page(POOL_PARTIAL, "0", EA);
+    rig_back_fails(RESULT_UNAVAILABLE); /* the emoji … */
+    rig_back_fails(RESULT_UNAVAILABLE); /* … and the pool, which is tried again */
+    rig_say(socket, ASK "[" B "]}]");
+    socket->is_full = true;
+    rig_pool(large);
+    rig_say(socket, ASK "[" A "," B "]}]");
+    buf_clear(&rig.notes);
+    rig.on_word(SLICE_LITERAL("user " ME), rig.word_ctx);
+    rig_expect(ENDED("9"), ENDED("5"), ANSWER("5", "true", "", ""), "cancel pool", ENDED("5"),
+               ANSWER("5", "true", "", ""), "s leaves s_auth", "s leaves user_" ME, "s is nobody");
+    assert_null(socket->data);
+    rig_pass(20000);
+    rig_expect_nothing();
+    rig_leave(socket, true);
+}
+
+static void who_watches_something_else_is_told(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    rig_say_at(socket, "[\"spectate\",\"" G "\"]", 4);
+    rig_say_at(socket, "[\"spectate\",null]", 5);
+    rig_expect("look " G "/member for " ME, "cancel pool", "s ack 4 [{\"error\":\"ended\"}]",
+               "s ack 5 [{\"guild_id\":null,\"logs\":false}]");
+    rig_leave(socket, true);
+}
+
 /* ---- elevation ------------------------------------------------------------------------------------------------- */
 
 static void nonces_and_tokens_elevate(void **state)
@@ -743,6 +823,8 @@ int main(void)
         TEST(a_pool_that_is_not_complete_is_asked_for),
         TEST(it_is_never_finished_falsely),
         TEST(an_old_pool_is_better_than_none),
+        TEST(another_server_begins_anew),
+        TEST(pages_outlast_what_is_known_of_members),
         TEST(redis_may_be_away),
         TEST(guilds_come_from_shards_and_discord),
         TEST(a_shard_that_fails_leaves_the_list_open),
@@ -751,6 +833,8 @@ int main(void)
         TEST(rights_may_go_while_watching),
         TEST(a_spectator_comes_back),
         TEST(logins_end),
+        TEST(what_a_login_has_asked_for_ends_with_it),
+        TEST(who_watches_something_else_is_told),
         TEST(nonces_and_tokens_elevate),
         TEST(the_demo_is_open_to_all),
     };

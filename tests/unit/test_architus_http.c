@@ -20,6 +20,40 @@ static struct http_request request(const char *body)
 
 /* ---- events --------------------------------------------------------------------------------------------- */
 
+static void settings_are_not_announced_to_all(void **state)
+{
+    struct http_request r = request(
+        "{\"id\":\"8\",\"pool\":{\"type\":\"settingValue\",\"op\":\"update\",\"id\":\"1111111\","
+        "\"entity\":{\"id\":\"1111111\",\"secret\":1}}}");
+
+    (void)state;
+    rig_http(&r, HTTP_POST, EVENTS);
+    rig_expect("change " G "/settingValue {\"id\":\"1111111\",\"secret\":1}");
+    rig_done("change", RESULT_OK);
+    rig_expect("emit to guild_" G " once 8: [\"log_pool\",{\"id\":\"8\",\"guild_id\":\"" G
+               "\",\"pool\":{\"type\":\"settingValue\",\"op\":\"update\",\"id\":\"1111111\"}}]");
+    rig_emitted(RESULT_OK, 1);
+    rig_expect("r: 202 {\"results\":[{\"id\":\"8\",\"delivery\":\"live\"}]}");
+}
+
+static void ids_that_a_browser_rounds_become_texts(void **state)
+{
+    struct http_request events =
+        request("{\"id\":8,\"action_number\":24,\"data\":{\"a\":[214037134477230080,1.5]}}");
+    struct http_request pool = request("[{\"id\":214037134477230080,\"at\":9007199254740991}]");
+
+    (void)state;
+    rig_http(&events, HTTP_POST, EVENTS);
+    rig_expect("emit to guild_" G "_logs once 8: [\"log_pool\",{\"id\":\"8\",\"guild_id\":\"" G
+               "\",\"action_number\":24,\"data\":{\"a\":[\"214037134477230080\",1.5]}}]");
+    rig_emitted(RESULT_OK, 0);
+    rig_http(&pool, HTTP_PUT, POOLS);
+    assert_non_null(strstr(rig.notes.data, "change " G "/member {\"id\":\"214037134477230080\","
+                                           "\"at\":9007199254740991}"));
+    rig_done("change", RESULT_OK);
+    buf_clear(&rig.notes);
+}
+
 static void a_change_is_stored_then_announced(void **state)
 {
     struct http_request r = request("{\"id\":\"8\",\"action_number\":24,\"data\":{}," ADD "}");
@@ -398,6 +432,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_change_is_stored_then_announced),
+        TEST(settings_are_not_announced_to_all),
+        TEST(ids_that_a_browser_rounds_become_texts),
         TEST(events_keep_their_order),
         TEST(an_id_is_made_where_there_is_none),
         TEST(users_are_kept_guilds_only_announced),

@@ -143,6 +143,10 @@ bool watch_has_logs(const struct session *session);
 
 void mock_handle(struct session *session, const struct sio_event *event);
 void ask_handle(struct session *session, const struct sio_event *event, enum ask_kind kind);
+/* Whatever is under way for such a login is refused; what waits for the socket is not sent. */
+void ask_end_login(struct session *session,
+                   bool (*is_meant)(const struct jwt *identity, struct slice text),
+                   struct slice text);
 
 /* To all nodes: look at a guild's watchers again; end logins (a token by its SHA-256, or a user's). */
 struct herald *herald_create(struct architus *app);

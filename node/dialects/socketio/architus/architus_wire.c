@@ -58,6 +58,39 @@ bool wire_id_is_proper(struct slice id)
     return is_id(id) && id.len >= ID_DIGITS_PROPER;
 }
 
+/* Beyond 2^53 - 1, and whole. */
+static bool is_rounded(struct slice number)
+{
+    static const char max[] = "9007199254740991";
+    size_t max_len = sizeof max - 1, sign = number.data[0] == '-';
+    struct slice digits = { number.data + sign, number.len - sign };
+
+    for (size_t i = 0; i < digits.len; i++)
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return false;
+    return digits.len > max_len || (digits.len == max_len && memcmp(digits.data, max, max_len) > 0);
+}
+
+void wire_add_exact(struct buf *out, struct json value)
+{
+    const char *at = value.raw.data, *end = at + value.raw.len;
+    struct json_walk walk;
+    enum json_step step;
+
+    json_walk_init(&walk, value);
+    while (value.type != JSON_ABSENT && (step = json_walk_next(&walk)) != JSON_STEP_END) {
+        struct slice number = walk.value.raw;
+
+        if (step != JSON_STEP_VALUE || walk.value.type != JSON_NUMBER || !is_rounded(number))
+            continue;
+        buf_add(out, at, (size_t)(number.data - at));
+        json_quote(out, number);
+        at = number.data + number.len;
+    }
+    if (at != end)
+        buf_add(out, at, (size_t)(end - at));
+}
+
 static void text_init(struct buf *text, struct json argument)
 {
     buf_init(text, argument.raw.len + 1);

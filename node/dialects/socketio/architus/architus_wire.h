@@ -22,6 +22,9 @@ struct slice wire_id(struct json value, struct buf *text);
 /* Is it an id that the client takes: 7 to 20 digits? */
 bool wire_id_is_proper(struct slice id);
 
+/* Appends the value; whole numbers in it that a browser would round (ids) become texts. */
+void wire_add_exact(struct buf *out, struct json value);
+
 /* ---- requests ------------------------------------------------------------------------------------ */
 
 enum ask_kind { ASK_IDS, ASK_ALL, ASK_SEARCH }; /* pool_request, pool_all_request, pool_search */

@@ -12,9 +12,10 @@ enum { CURSOR_MAX = 64 };
 
 struct all {
     struct buf cursor;
-    bool has_begun; /* a page has been taken */
-    bool has_asked; /* a back end, for the whole pool */
-    bool has_old;   /* there is an old one */
+    uint64_t connects; /* of the store, when the first page came */
+    bool has_begun;    /* a page has been taken */
+    bool has_asked;    /* a back end, for the whole pool */
+    bool has_old;      /* there is an old one */
 };
 
 static void all_release(struct request *request)
@@ -46,6 +47,8 @@ static void take_page(struct request *request, const struct pool_answer *answer)
 {
     struct all *all = request->own;
 
+    if (!all->has_begun)
+        all->connects = store_stats(request->session->app->node->store)->connects;
     all->has_begun = true;
     for (size_t i = 0; i < answer->count; i++) {
         struct slice entity;
@@ -89,15 +92,34 @@ static void ask_for_pool(struct request *request, const struct pool_answer *answ
     listing_ask(request->session->app, &question, &request->waiting, on_listed);
 }
 
+/* Goes on behind the pages that were sent. */
 static void all_begin(struct request *request)
 {
-    struct all *all;
+    struct all *all = request->own;
 
-    all_release(request);
-    all = request->own = xcalloc(1, sizeof *all);
-    buf_init(&all->cursor, CURSOR_MAX);
-    buf_add_byte(&all->cursor, '0');
+    if (all == NULL || !all->has_begun) {
+        all_release(request);
+        all = request->own = xcalloc(1, sizeof *all);
+        buf_init(&all->cursor, CURSOR_MAX);
+        buf_add_byte(&all->cursor, '0');
+    }
     read_page(request);
+}
+
+static void all_begin_anew(struct request *request)
+{
+    all_release(request);
+    all_begin(request);
+}
+
+/* A cursor means something to the server that gave it: another one, or the same after a restart, would
+ * leave entities out. */
+static bool has_lost_its_place(struct request *request)
+{
+    const struct all *all = request->own;
+
+    return all->has_begun &&
+           all->connects != store_stats(request->session->app->node->store)->connects;
 }
 
 static void on_page(enum result result, const struct pool_answer *answer, void *ctx)
@@ -109,10 +131,12 @@ static void on_page(enum result result, const struct pool_answer *answer, void *
 
     if (!request_may(request, result, answer))
         return;
-    if (is_good)
+    if (has_lost_its_place(request))
+        all_begin_anew(request);
+    else if (is_good)
         take_page(request, answer);
     else if (all->has_begun)
-        all_begin(request); /* it was emptied meanwhile */
+        all_begin_anew(request); /* it was emptied meanwhile */
     else if (!all->has_asked)
         ask_for_pool(request, answer);
     else

@@ -257,7 +257,7 @@ static void on_answered(int status, struct json resp, void *ctx)
     struct fetch *fetch = ctx;
 
     fetch->status = status;
-    buf_add_slice(&fetch->text, resp.raw);
+    wire_add_exact(&fetch->text, resp);
     if (status == 200 && fetch_read(fetch)) {
         fetch_keep(fetch);
         return;
@@ -321,7 +321,7 @@ static struct fetch *fetch_create(struct architus *app, const struct fetch_quest
     fetch->guild = slice_dup(question->guild);
     fetch->changes = question->changes;
     fetch->ids = xcalloc(max, sizeof *fetch->ids);
-    buf_init(&fetch->text, HOOK_ANSWER_MAX);
+    buf_init(&fetch->text, 2 * HOOK_ANSWER_MAX); /* quotes come in */
     list_append(&app->fetches, &fetch->node);
     return fetch;
 }

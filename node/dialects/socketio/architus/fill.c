@@ -15,6 +15,7 @@ struct fill {
     struct entities entities;
     struct slice *removed;
     size_t removed_count;
+    struct buf body; /* what the entities point to */
     struct buf text; /* what `removed` points to */
     struct staging staging;
     struct store_op *op;
@@ -31,6 +32,7 @@ static void fill_destroy(struct visitor *visitor)
     staging_cancel(&fill->staging);
     visitor_fini(visitor);
     entities_fini(&fill->entities);
+    buf_fini(&fill->body);
     buf_fini(&fill->text);
     free(fill->removed);
     free(fill);
@@ -102,6 +104,19 @@ static void change_next(struct fill *fill)
                 &fill->op);
 }
 
+/* The body as it will be handed out. */
+static bool read_body(struct fill *fill, struct json *value_out)
+{
+    struct slice body = http_body(fill->visitor.request);
+
+    if (!json_parse(body, value_out))
+        return false;
+    buf_init(&fill->body, 2 * body.len);
+    wire_add_exact(&fill->body, *value_out);
+    value_out->raw = buf_slice(&fill->body);
+    return true;
+}
+
 /* ---- PUT ---------------------------------------------------------------------------------------------------- */
 
 static void on_staged(struct staging *staging, enum result result)
@@ -136,7 +151,7 @@ static void put_begin(struct visitor *visitor)
 
     if (!find_pool(fill))
         return;
-    if (json_parse(http_body(visitor->request), &array))
+    if (read_body(fill, &array))
         wrong = read_entities(fill, array);
     if (wrong != NULL)
         visitor_refuse(visitor, 400, wrong);
@@ -196,7 +211,7 @@ static void patch_begin(struct visitor *visitor)
 
     if (!find_pool(fill))
         return;
-    if (json_parse(http_body(visitor->request), &patch))
+    if (read_body(fill, &patch))
         wrong = read_patch(fill, patch);
     if (wrong != NULL)
         visitor_refuse(visitor, 400, wrong);

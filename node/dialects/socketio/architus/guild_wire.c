@@ -35,7 +35,7 @@ static void add_id(struct buf *out, struct json value)
 
 static void add_as_it_is(struct buf *out, struct json value)
 {
-    buf_add_slice(out, value.raw);
+    wire_add_exact(out, value);
 }
 
 static void leave_out(struct buf *out, struct json value)

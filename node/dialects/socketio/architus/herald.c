@@ -102,6 +102,7 @@ static void demote(struct architus *app, struct slice text,
     HASH_ITER (hh, app->sessions, session, spare) {
         struct jwt *identity = sio_identity(session->socket);
 
+        ask_end_login(session, is_meant, text);
         if (identity != NULL && is_meant(identity, text))
             elevate_demote(session);
     }

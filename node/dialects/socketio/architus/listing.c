@@ -82,7 +82,7 @@ static void on_answered(int status, struct json resp, void *ctx)
 {
     struct listing *listing = ctx;
 
-    buf_add_slice(&listing->text, resp.raw);
+    wire_add_exact(&listing->text, resp);
     if (status == 200 && listing_read(listing)) {
         listing_keep(listing);
         return;
@@ -105,7 +105,7 @@ static struct flight *listing_begin(struct architus *app, const char *key,
     listing->guild = slice_dup(question->pool.guild);
     listing->type = question->pool.type;
     listing->changes = question->changes;
-    buf_init(&listing->text, HOOK_ANSWER_MAX);
+    buf_init(&listing->text, 2 * HOOK_ANSWER_MAX); /* quotes come in */
     flight_begin(&listing->flight, app, key, listing_destroy);
     buf_init(&args, ARGS_MAX);
     json_quote(&args, question->pool.guild);

@@ -109,6 +109,9 @@ const char *log_event_parse(struct json value, struct buf *text, struct log_even
         if (event->id.data == NULL)
             return "id: must be an id";
     }
+    if (is_given(members[PRIVATE].value) && members[PRIVATE].value.type != JSON_TRUE &&
+        members[PRIVATE].value.type != JSON_FALSE)
+        return "private: must be true or false";
     event->is_private = members[PRIVATE].value.type == JSON_TRUE;
     event->has_action = is_given(members[ACTION].value);
     if (event->has_action && !json_whole(members[ACTION].value, -1, INT32_MAX, &number))
@@ -149,6 +152,12 @@ static void add_member(struct buf *out, enum member which, struct json value)
         buf_add_slice(out, value.raw);
 }
 
+/* Settings are not for every member who watches: whoever may see them asks for them. */
+static bool needs_a_right(const struct log_event *event)
+{
+    return event->is_kept && event->type == POOL_SETTING;
+}
+
 static void add_change(struct buf *out, const struct log_event *event, struct json pool)
 {
     struct json_member op = { .name = "op" };
@@ -160,7 +169,7 @@ static void add_change(struct buf *out, const struct log_event *event, struct js
     buf_add_slice(out, op.value.raw);
     buf_add_text(out, ",\"id\":");
     json_quote(out, event->entity_id);
-    if (event->change == LOG_PUT) {
+    if (event->change == LOG_PUT && !needs_a_right(event)) {
         buf_add_text(out, ",\"entity\":");
         buf_add_slice(out, event->entity.raw);
     }

@@ -25,7 +25,8 @@ enum step { STEP_STORE, STEP_ANNOUNCE, STEP_LOG, STEP_DONE };
 struct publish {
     struct visitor visitor;
     struct slice guild;
-    struct buf text; /* what the events have decoded */
+    struct buf body; /* what the events point to … */
+    struct buf text; /* … and what of them is decoded */
     struct log_event *events;
     size_t count, at;
     enum step step;
@@ -41,6 +42,7 @@ static void publish_destroy(struct visitor *visitor)
 
     store_cancel(&publish->op);
     visitor_fini(visitor);
+    buf_fini(&publish->body);
     buf_fini(&publish->text);
     buf_fini(&publish->results);
     free(publish->events);
@@ -248,14 +250,17 @@ static void publish_go_on(struct publish *publish)
 static const char *read_events(struct publish *publish)
 {
     struct slice body = http_body(publish->visitor.request);
-    struct json whole, item;
+    struct json said, whole, item;
     size_t offset = 0;
     const char *wrong = NULL;
 
     buf_init(&publish->text, 2 * body.len + 1);
     buf_reserve(&publish->text, 2 * body.len);
-    if (!json_parse(body, &whole))
+    if (!json_parse(body, &said))
         return "The body is no JSON.";
+    buf_init(&publish->body, 2 * body.len);
+    wire_add_exact(&publish->body, said);
+    whole = (struct json){ said.type, buf_slice(&publish->body) };
     publish->events = xcalloc(LOG_EVENTS_MAX, sizeof *publish->events);
     if (whole.type != JSON_ARRAY) {
         publish->count = 1;

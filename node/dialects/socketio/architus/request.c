@@ -178,7 +178,7 @@ void request_start(struct session *session, enum ask_kind kind, struct json argu
                    struct pending_ack ack)
 {
     struct request *request = xcalloc(1, sizeof *request);
-    const char *wrong = "the argument is too large";
+    const char *wrong;
 
     request->session = session;
     request->ask_kind = kind;
@@ -187,10 +187,11 @@ void request_start(struct session *session, enum ask_kind kind, struct json argu
     answers_init(request);
     list_append(&session->open, &request->node);
     session->requests++;
-    if (argument.raw.len <= TEXT_MAX) {
-        wrong = ask_parse(argument, kind, &request->ask);
+    wrong = ask_parse(argument, kind, &request->ask);
+    if (argument.raw.len <= TEXT_MAX)
         request->text = slice_dup(argument.raw);
-    }
+    else
+        wrong = "the argument is too large";
     request_occupy(request);
     request_begin(request, wrong);
 }
@@ -226,10 +227,26 @@ void request_refuse(struct request *request, enum refusal refusal, const char *d
         request_end_with(request, &error);
 }
 
+void ask_end_login(struct session *session,
+                   bool (*is_meant)(const struct jwt *identity, struct slice text),
+                   struct slice text)
+{
+    LIST_EACH (node, spare, &session->open) {
+        struct request *request = LIST_ENTRY(node, struct request, node);
+
+        if (request->identity == NULL || !is_meant(request->identity, text))
+            continue;
+        request_stop(request);
+        request_refuse(request, REFUSAL_NOT_AUTHENTICATED, "the login has ended");
+    }
+}
+
 /* {"message":"Unknown Guild"} as the only item of the context. */
 static void tell_failure(struct request *request, int status, struct slice context)
 {
     bool is_whole = request->ask_kind == ASK_ALL;
+    struct slice guild =
+        request->ask.guild.len > 0 ? request->ask.guild : SLICE_LITERAL("None"); /* as ever */
     char message[128], human[128];
     struct error_answer error = {
         .message = "shard returned error",
@@ -242,9 +259,8 @@ static void tell_failure(struct request *request, int status, struct slice conte
 
     if (!is_whole) {
         snprintf(message, sizeof message,
-                 "guild %.*s returned error fetching entities of type %.*s",
-                 (int)request->ask.guild.len, request->ask.guild.data, (int)request->ask.type.len,
-                 request->ask.type.data);
+                 "guild %.*s returned error fetching entities of type %.*s", (int)guild.len,
+                 guild.data, (int)request->ask.type.len, request->ask.type.data);
         snprintf(human, sizeof human, "An error occured fetching %.*s.", (int)request->ask.type.len,
                  request->ask.type.data);
         error.message = message;
@@ -286,6 +302,7 @@ bool request_may(struct request *request, enum result result, const struct pool_
     }
     switch (answer->access) {
     case POOL_ALLOWED:
+        request->has_asked = false; /* what is known of members ends while many pages are sent */
         return true;
     case POOL_STRANGER:
         request_refuse(request, REFUSAL_NOT_A_MEMBER, NULL);

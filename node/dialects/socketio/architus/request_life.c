@@ -14,18 +14,27 @@
 
 /* ---- beginning and end ------------------------------------------------------------------------------ */
 
-static void request_free(struct request *request)
+void request_stop(struct request *request)
 {
-    struct session *session = request->session;
-
     if (request->kind != NULL && request->kind->release != NULL)
         request->kind->release(request);
+    request->own = NULL;
     jwt_cancel(&request->checking);
-    jwt_unref(&request->identity);
     store_cancel(&request->reading);
     flight_leave(&request->waiting);
     deadline_clear(&request->later);
     answers_fini(request);
+    answers_init(request);
+    request->data_count = 0;
+    request->is_over = false;
+}
+
+static void request_free(struct request *request)
+{
+    struct session *session = request->session;
+
+    request_stop(request);
+    jwt_unref(&request->identity);
     ask_fini(&request->ask);
     free(request->text);
     list_remove(&request->node);

@@ -14,6 +14,8 @@ void request_start(struct session *session, enum ask_kind kind, struct json argu
 /* A task holds the client here. */
 void request_occupy(struct request *request);
 void request_end(struct request *request);
+/* Nothing goes on for it, nothing that was gathered is sent: it can be refused. */
+void request_stop(struct request *request);
 void request_drop(struct request *request); /* its session ends */
 
 /* The socket takes nothing now; parked after a while. */

@@ -140,15 +140,6 @@ static void set_rooms(struct watch *watch, bool is_member, uint32_t rights)
     set_room(watch, "_plogs", is_member && watch->has_logs && (rights & POOL_RIGHT_PRIVATE_LOGS));
 }
 
-void watch_end(struct session *session)
-{
-    if (session->watch == NULL)
-        return;
-    set_rooms(session->watch, false, 0);
-    watch_forget(session);
-    session_save(session);
-}
-
 static void ack_error(struct session *session, struct pending_ack ack, const char *error)
 {
     struct buf object;
@@ -159,11 +150,26 @@ static void ack_error(struct session *session, struct pending_ack ack, const cha
     buf_fini(&object);
 }
 
+/* Whoever still waits for the acknowledgement hears that something else came first. */
+void watch_end(struct session *session)
+{
+    struct pending_ack ack;
+
+    if (session->watch == NULL)
+        return;
+    ack = session->watch->ack;
+    set_rooms(session->watch, false, 0);
+    watch_forget(session);
+    session_save(session);
+    ack_error(session, ack, "ended");
+}
+
 static void watch_refuse(struct watch *watch, enum refusal refusal, const char *error)
 {
     struct session *session = watch->session;
     struct pending_ack ack = watch->ack;
 
+    watch->ack.is_wanted = false;
     watch_end(session);
     session_refuse(session, refusal, NULL, NULL);
     ack_error(session, ack, error);
@@ -181,6 +187,7 @@ static void on_check_due(struct deadline *deadline)
 /* Nobody could say: who watches goes on until the next time. */
 static void watch_put_off(struct watch *watch)
 {
+    watch->has_asked = false;
     if (watch->is_on)
         deadline_set(watch->session->app->deadlines, &watch->check, CHECK_EVERY_MS, on_check_due);
     else
@@ -209,7 +216,6 @@ static void on_membership(struct flight_wait *wait, struct flight *flight)
 static void watch_ask(struct watch *watch, const struct jwt *identity)
 {
     if (watch->has_asked) { /* the answer could not be kept */
-        watch->has_asked = false;
         watch_put_off(watch);
         return;
     }
