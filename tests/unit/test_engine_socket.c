@@ -452,6 +452,31 @@ static void pack_session(struct stage *stage)
     expect("pack", "packed");
 }
 
+/* --socketio-pending-max may be larger than what one node can hand to another. */
+static void waits_too_much_to_move(void **state)
+{
+    struct engine_settings settings = stage_settings;
+    struct stage *stage = *state;
+    struct engine_conn *conn;
+    struct engine_probe far;
+    char *text = xmalloc(1000001);
+
+    settings.pending_max = 64 * 1024 * 1024;
+    engine_configure(stage->engine, &settings);
+    conn = stage_session(stage);
+    memset(text, '4', 1000000);
+    text[1000000] = '\0';
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(send_text(conn, text), ENGINE_QUEUED);
+    free(text);
+    begin_far(stage, &far);
+    engine_probe_take(&far);
+    expect("probe over");
+    buf_fini(&image);
+    stage_turn(stage);
+    expect("close transport error");
+}
+
 /* The same stage is another node from now on. */
 static void go_to_another_node(struct stage *stage)
 {
@@ -541,6 +566,7 @@ int main(void)
         TEST(leaves_a_tombstone),
         TEST(waits_for_rest),
         TEST(ends_while_it_waits),
+        TEST(waits_too_much_to_move),
         TEST(moves),
         TEST(images_that_make_no_sense),
     };

@@ -12,7 +12,15 @@
 #include "base/mem.h"
 #include "engine_inner.h"
 
-enum { WAITING_MAX = 1 << 20 }; /* frames */
+enum {
+    WAITING_MAX = 1 << 20,               /* frames                                          */
+    WAITING_BYTES_MAX = 3 * 1024 * 1024, /* the upper layer's part may hold a whole message */
+};
+
+bool engine_image_fits(const struct engine_conn *conn)
+{
+    return conn->queue == NULL || conn->queue->bytes <= WAITING_BYTES_MAX;
+}
 
 static void pack_handshake(const struct engine_handshake *handshake, struct buf *image)
 {

@@ -68,6 +68,10 @@ static void pack(struct engine_conn *conn)
     struct engine_probe *probe = conn->probe;
     struct buf image;
 
+    if (!engine_image_fits(conn)) { /* while the upper layer can still be told */
+        engine_close(conn, ENGINE_TOO_SLOW);
+        return;
+    }
     buf_init(&image, ENGINE_IMAGE_MAX);
     engine_image_pack(conn, &image);
     conn->has_upper = false; /* its last call was pack() */
