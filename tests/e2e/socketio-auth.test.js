@@ -38,6 +38,20 @@ test('tokens with a shared secret', async (t) => {
     }
   });
 
+  await t.test('a cookie that a page of another origin made the browser send is not taken', async (inner) => {
+    const cookie = `token=${token({ rooms: { '*': ['join'] } })}`;
+    const { host } = new URL(url);
+    for (const [origin, want] of [[url, 'ok'], [`https://${host.toUpperCase()}`, 'ok'], ['https://evil.example', 'error'],
+      [`https://evil.${host}`, 'error'], ['null', 'error'], [host, 'error']]) {
+      for (const transports of [['websocket'], ['polling']]) {
+        const client = await JsClient.open(inner, 4, url, { extraHeaders: { cookie, origin }, transports });
+        const [got] = await client.ask('signalbox:join', { room: 'job:1' });
+        assert.deepEqual(Object.keys(got), [want], `${origin} ${transports}`);
+        client.close();
+      }
+    }
+  });
+
   await t.test('a token that is no good is refused, and the client is told why', async (inner) => {
     const rows = [
       ['another secret', secretToken('other', { sub: 'ann', exp: inSeconds(600) }), 'TOKEN_INVALID'],

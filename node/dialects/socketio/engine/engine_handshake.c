@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/mem.h"
 #include "engine_inner.h"
@@ -38,6 +39,28 @@ struct engine_handshake *engine_handshake_create(const struct engine_handshake *
     return handshake;
 }
 
+/* "https://app.example" of the Host "app.example": what a page of our own says. */
+static bool is_own(struct slice origin, struct slice host)
+{
+    const char *mark = memmem(origin.data, origin.len, "://", 3);
+    size_t start = mark != NULL ? (size_t)(mark + 3 - origin.data) : origin.len;
+
+    return host.len > 0 && origin.len - start == host.len &&
+           strncasecmp(origin.data + start, host.data, host.len) == 0;
+}
+
+/* Browsers send cookies for whatever page opens a WebSocket. So those of a foreign one are not taken, unless
+ * --origins lets it in. */
+static struct slice cookie_of(const struct engine *engine, const struct http_request *request)
+{
+    struct slice origin = http_header(request, "origin");
+
+    if (origin.data == NULL || engine->node->config->origins.count > 0 ||
+        is_own(origin, http_header(request, "host")))
+        return http_header(request, "cookie");
+    return (struct slice){ NULL, 0 };
+}
+
 struct engine_handshake *engine_handshake_of(const struct engine *engine,
                                              const struct http_request *request,
                                              enum engine_version version)
@@ -50,7 +73,7 @@ struct engine_handshake *engine_handshake_of(const struct engine *engine,
     struct handshake_texts texts = {
         .query = http_query_raw(request),
         .origin = http_header(request, "origin"),
-        .cookie = http_header(request, "cookie"),
+        .cookie = cookie_of(engine, request),
         .authorization = http_header(request, "authorization"),
         .user_agent = http_header(request, "user-agent"),
     };
