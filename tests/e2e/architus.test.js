@@ -402,10 +402,13 @@ test('architus', async (t) => {
     client.close();
   });
 
-  await t.test('an event that does not say clearly whether it is private is refused', async () => {
+  await t.test('an event that does not say clearly whether it is private, or what it changes, is refused', async () => {
     const answer = await http('POST', `${url}/api/v1/guilds/${G}/events`,
       { headers: { authorization: `Bearer ${server}`, 'content-type': 'application/json' }, body: event({ private: 'true' }) });
     assert.equal(answer.status, 400);
+    const other = await http('POST', `${url}/api/v1/guilds/${G}/events`, { headers: { authorization: `Bearer ${server}`, 'content-type': 'application/json' },
+      body: event({ pool: { type: 'role', op: 'add', id: '607637793107345440', entity: { id: '607637793107345441' } } }) });
+    assert.deepEqual([other.status, other.json.error], [400, 'pool.entity.id: must be pool.id']);
   });
 
   await t.test('the demo, over the rate', async (inner) => {

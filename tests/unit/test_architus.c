@@ -770,6 +770,23 @@ static void nonces_and_tokens_elevate(void **state)
     rig_expect("take nonce 7", "cancel kept");
 }
 
+static void each_elevation_is_answered(void **state)
+{
+    struct sio_socket *socket = rig_arrive(0, "s", NULL, false);
+
+    (void)state;
+    rig_say_at(socket, "[\"request_elevation\",7]", 2);
+    rig_say_at(socket, "[\"request_elevation\",7]", 3);
+    rig_expect("take nonce 7", "take nonce 7");
+    rig_kept("me");
+    rig_expect("s is " ME, JOINED("s", ME), "s < [\"elevation_return\",{\"message\":\"success\"}]",
+               "s ack 2 [{\"message\":\"success\"}]");
+    rig_kept(NULL);
+    rig_expect("s < [\"elevation_return\",{\"message\":\"Missing or invalid jwt\"}]",
+               "s ack 3 [{\"message\":\"Missing or invalid jwt\"}]");
+    rig_leave(socket, true);
+}
+
 /* ---- the demo --------------------------------------------------------------------------------------------------- */
 
 #define MOCK "{\"action\":3001,\"guildId\":1234567,\"messageId\":2,\"content\":\"!hi\"}"
@@ -836,6 +853,7 @@ int main(void)
         TEST(what_a_login_has_asked_for_ends_with_it),
         TEST(who_watches_something_else_is_told),
         TEST(nonces_and_tokens_elevate),
+        TEST(each_elevation_is_answered),
         TEST(the_demo_is_open_to_all),
     };
 

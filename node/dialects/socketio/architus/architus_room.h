@@ -88,11 +88,11 @@ struct session {
     struct architus *app;
     struct sio_socket *socket;
     struct allowance events, searches, mocks;
-    struct list open;            /* requests that are under way … */
-    size_t requests;             /* … and how many */
-    struct watch *watch;         /* what it watches, or is about to; NULL: nothing */
-    struct elevation *elevation; /* a proof that is being looked at */
-    size_t joins;                /* of rooms, that are not in force yet */
+    struct list open;       /* requests that are under way … */
+    size_t requests;        /* … and how many */
+    struct watch *watch;    /* what it watches, or is about to; NULL: nothing */
+    struct list elevations; /* proofs that are being looked at */
+    size_t joins;           /* of rooms, that are not in force yet */
 };
 
 struct session *session_find(struct architus *app, struct sio_socket *socket);
@@ -124,7 +124,7 @@ void elevate_admit(struct sio_admission *admission, void *app);
 void elevate_handle(struct session *session, const struct sio_event *event);
 void elevate_settle(struct session *session); /* somebody: joins its rooms */
 void elevate_demote(struct session *session); /* nobody any more */
-void elevation_destroy(struct elevation **elevation);
+void elevations_end(struct session *session); /* none is looked at any more */
 
 /* ---- watch.c ------------------------------------------------------------------------------------ */
 

@@ -187,26 +187,30 @@ void elevate_demote(struct session *session)
 
 struct elevation {
     struct proving proving;
+    struct list node; /* session->elevations */
     struct sio_task task;
     struct session *session;
     struct pending_ack ack;
 };
 
-void elevation_destroy(struct elevation **elevation)
+static void elevation_free(struct elevation *elevation)
 {
-    struct elevation *gone = *elevation;
+    list_remove(&elevation->node);
+    proving_cancel(&elevation->proving);
+    sio_task_end(&elevation->task);
+    free(elevation);
+}
 
-    *elevation = NULL;
-    if (gone == NULL)
-        return;
-    proving_cancel(&gone->proving);
-    sio_task_end(&gone->task);
-    free(gone);
+void elevations_end(struct session *session)
+{
+    LIST_EACH (node, spare, &session->elevations) {
+        elevation_free(LIST_ENTRY(node, struct elevation, node));
+    }
 }
 
 static void on_gone(struct sio_task *task)
 {
-    elevation_destroy(&LIST_ENTRY(task, struct elevation, task)->session->elevation);
+    elevation_free(LIST_ENTRY(task, struct elevation, task));
 }
 
 static void answer(struct session *session, struct pending_ack ack, bool is_elevated)
@@ -235,24 +239,25 @@ static void on_proved(struct proving *proving, struct jwt *jwt)
     struct session *session = elevation->session;
     struct pending_ack ack = elevation->ack;
 
-    elevation_destroy(&session->elevation);
     if (jwt != NULL)
         become(session, jwt);
+    elevation_free(elevation);
     answer(session, ack, jwt != NULL);
 }
 
+/* A nonce that is said twice is taken once: so the first of the two goes on. */
 void elevate_handle(struct session *session, const struct sio_event *event)
 {
     struct elevation *elevation;
     struct proof proof;
 
-    elevation_destroy(&session->elevation);
     if (!proof_parse(sio_argument(event, 0), &proof)) {
         answer(session, ack_of(event), false);
         buf_fini(&proof.text);
         return;
     }
-    elevation = session->elevation = xcalloc(1, sizeof *elevation);
+    elevation = xcalloc(1, sizeof *elevation);
+    list_append(&session->elevations, &elevation->node);
     elevation->session = session;
     elevation->ack = ack_of(event);
     elevation->proving.app = session->app;

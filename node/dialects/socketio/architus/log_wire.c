@@ -66,6 +66,18 @@ static const char *parse_type(struct log_event *event)
     return "pool.type: is not known";
 }
 
+static bool says_id(struct json entity, struct slice id)
+{
+    struct json_member said = { .name = "id" };
+    struct buf text;
+    bool is_it;
+
+    buf_init(&text, ID_TEXT_MAX);
+    is_it = json_members(entity, &said, 1) && slice_equals(wire_id(said.value, &text), id);
+    buf_fini(&text);
+    return is_it;
+}
+
 static const char *parse_pool(struct json pool, struct buf *text, struct log_event *event)
 {
     struct json_member members[] = {
@@ -92,7 +104,7 @@ static const char *parse_pool(struct json pool, struct buf *text, struct log_eve
         return "pool.entity: must be an object of at most 64 KiB";
     event->change = LOG_PUT;
     event->entity = members[3].value;
-    return NULL;
+    return says_id(event->entity, event->entity_id) ? NULL : "pool.entity.id: must be pool.id";
 }
 
 const char *log_event_parse(struct json value, struct buf *text, struct log_event *event)

@@ -44,6 +44,7 @@ struct session *session_create(struct architus *app, struct sio_socket *socket)
     session->app = app;
     session->socket = socket;
     list_init(&session->open);
+    list_init(&session->elevations);
     HASH_ADD_PTR(app->sessions, socket, session);
     return session;
 }
@@ -59,7 +60,7 @@ void session_destroy(struct session **session)
         request_drop(LIST_ENTRY(node, struct request, node));
     }
     watch_forget(gone);
-    elevation_destroy(&gone->elevation);
+    elevations_end(gone);
     HASH_DEL(gone->app->sessions, gone);
     free(gone);
 }
