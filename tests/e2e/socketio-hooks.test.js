@@ -7,6 +7,9 @@ import { freePort, until } from './lib/process.js';
 import { startCluster } from './lib/signalbox.js';
 import { JsClient, startBackEnd } from './lib/socketio.js';
 
+/** A node that is killed with the answer in its hands leaves the same delivery to another. */
+const byDelivery = (bodies) => [...new Map(bodies.map((body) => [body.id, body])).values()];
+
 test('hooks', async (t) => {
   let answer = () => undefined;
   const backEnd = await startBackEnd(t, (body) => answer(body), { secret: 's3cret' });
@@ -112,7 +115,7 @@ test('hooks', async (t) => {
     const clients = await Promise.all(Array.from({ length: 12 }, (_, i) => JsClient.open(inner, 4, url,
       { transports: i % 2 ? ['websocket'] : ['polling'], reconnection: false })));
     const ids = clients.map(({ id }) => id);
-    const ends = (id) => ofType('disconnect').filter(({ socket }) => socket.id === id);
+    const ends = (id) => byDelivery(ofType('disconnect').filter(({ socket }) => socket.id === id));
     clients[0].close();
     clients[1].socket.io.engine.close();
     await until('two ends', () => ends(ids[0]).length + ends(ids[1]).length === 2);
@@ -125,4 +128,47 @@ test('hooks', async (t) => {
     await until('all ends', () => ids.every((id) => ends(id).length >= 1), 60000);
     for (const id of ids) assert.equal(ends(id).length, 1, id);
   });
+});
+
+test('each end is told once: moves, grace, Redis that starts again, killed nodes', async (t) => {
+  const bodies = [];
+  const backEnd = await startBackEnd(t, (body) => {
+    bodies.push(body);
+    return body.type === 'connect' ? { emit: [{ event: 'hello' }] } : undefined; // what brings the first offset
+  });
+  const cluster = await startCluster(t, {
+    count: 3, balancer: 'random(1)',
+    args: ['--connect-hook', `${backEnd.url}/in`, '--disconnect-hook', `${backEnd.url}/gone`, '--recovery', '60s', '--disconnect-grace', '3s',
+      '--hook', `*=${backEnd.url}/event`, '--socketio-ping-interval', '2s', '--socketio-ping-timeout', '1s'],
+  });
+  const { url } = cluster.balancer;
+  const ends = (id) => byDelivery(bodies.filter(({ type, socket }) => type === 'disconnect' && socket.id === id));
+  const connects = (id) => bodies.filter(({ type, socket }) => type === 'connect' && socket.id === id);
+  const clients = await Promise.all(Array.from({ length: 18 }, (_, i) => JsClient.open(t, 4, url,
+    { transports: [['websocket'], ['polling'], ['polling', 'websocket']][i % 3] })));
+  await Promise.all(clients.filter((_, i) => i % 3 === 2).map((client) => client.upgraded()));
+  const ids = clients.map(({ id }) => id);
+  await Promise.all(clients.map((client) => client.next()));
+
+  clients.slice(0, 6).forEach((client) => client.socket.io.engine.close()); // they come back within the grace
+  await until('they are back', () => clients.every(({ socket }) => socket.connected));
+  assert.deepEqual(clients.map(({ id }) => id), ids);
+
+  await cluster.redis.kill();
+  clients.slice(6, 9).forEach((client) => client.close());
+  await cluster.redis.launch();
+  await until('who left meanwhile', () => ids.slice(6, 9).every((id) => ends(id).length === 1), 30000);
+
+  await cluster.replicas[0].kill();
+  const rest = clients.filter((_, i) => i < 6 || i >= 9);
+  await Promise.all(rest.map(({ socket }) => until('it lives elsewhere',
+    () => socket.timeout(1000).emitWithAck('ping').then(() => true, () => false), 30000)));
+  await cluster.replicas[0].launch();
+  const came = rest.map(({ id }) => id);
+  rest.forEach((client) => client.close());
+  await until('all ends', () => [...came, ...ids].every((id) => ends(id).length >= 1), 60000);
+  const seen = new Set(bodies.filter(({ type }) => type === 'connect').map(({ socket }) => socket.id));
+  for (const id of seen) assert.equal(ends(id).length, 1, `${id}: ${JSON.stringify(ends(id))}`);
+  for (const id of ids) assert.equal(connects(id).length, 1, 'a client that comes back is not asked about again');
+  for (const id of came) assert.equal(ends(id)[0].reason, 'client namespace disconnect', 'none was told while it lived');
 });
