@@ -130,6 +130,7 @@ end
 local function page(cursor, count)
   local of, at = string.match(cursor, '^(%d+):(%d+)$')
   local bytes, portions = 0, 0
+  local has_marks = state == 1 and redis.call('EXISTS', KEYS[7]) == 1
   generation = generation or '0'
   if of ~= generation then
     at = '0'
@@ -139,8 +140,10 @@ local function page(cursor, count)
     at = scanned[1]
     portions = portions + 1
     for i = 2, #scanned[2], 2 do
-      items[#items + 1] = scanned[2][i]
-      bytes = bytes + #scanned[2][i]
+      if not has_marks or not is_old(KEYS[7], scanned[2][i - 1]) then
+        items[#items + 1] = scanned[2][i]
+        bytes = bytes + #scanned[2][i]
+      end
     end
   until at == '0' or #items >= count or bytes >= PAGE_BYTES or portions >= PORTIONS_MAX
   next_cursor = at == '0' and '0' or generation .. ':' .. at

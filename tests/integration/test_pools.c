@@ -525,6 +525,45 @@ static struct outcome page(enum pool_type type, const char *cursor)
     return outcome;
 }
 
+static void pages_and_questions_agree(void **state)
+{
+    struct outcome outcome;
+
+    (void)state;
+    know(POOL_IS_MEMBER);
+    fill(POOL_EMOJI, "1111111={}", NULL, 0);
+    change(POOL_EMOJI, "2222222={}", NULL);
+    complete(POOL_EMOJI); /* by somebody who has never heard of the first */
+    pass_time_of("f:customEmoji", "1111111");
+    expect_one(POOL_EMOJI, "1111111", "absent");
+    outcome = page(POOL_EMOJI, "0");
+    assert_int_equal(outcome.count, 1);
+    buf_fini(&outcome.items);
+}
+
+static void what_does_not_exist_is_forgotten(void **state)
+{
+    char *count, *life;
+
+    (void)state;
+    know(POOL_IS_MEMBER);
+    fill(POOL_EMOJI, NULL, "1111111", 0);
+    pass_time_of("x:customEmoji", "1111111");
+    for (int i = 0; i < 150; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "%d", 2000000 + i);
+        pass_time_of("x:customEmoji", id);
+    }
+    fill(POOL_EMOJI, NULL, "3333333", 0);
+    count = support_redis_command(redis, "ZCARD sb:{guild:test:607637793107345431}:x:customEmoji");
+    life = support_redis_command(redis, "TTL sb:{guild:test:607637793107345431}:x:customEmoji");
+    assert_int_equal(strtol(count, NULL, 10), 1);
+    assert_in_range(strtol(life, NULL, 10), 50, 61);
+    free(count);
+    free(life);
+}
+
 /* Goes through all pages; marks what it meets. Returns how many there were. */
 static size_t read_all(enum pool_type type, const char *cursor, bool *met, size_t met_max)
 {
@@ -740,6 +779,8 @@ int main(void)
         cmocka_unit_test_setup(changes_are_seen, flush),
         cmocka_unit_test_setup(fills_are_kept_unless_something_changed, flush),
         cmocka_unit_test_setup(fills_grow_old, flush),
+        cmocka_unit_test_setup(pages_and_questions_agree, flush),
+        cmocka_unit_test_setup(what_does_not_exist_is_forgotten, flush),
         cmocka_unit_test_setup(too_many_are_refused, flush),
         cmocka_unit_test_setup(a_large_pool_is_replaced_and_read_in_pages, flush),
         cmocka_unit_test_setup(a_page_of_another_pool_begins_anew, flush),
