@@ -631,6 +631,19 @@ static void spectators_join_what_they_may_hear(void **state)
     rig_leave(socket, true);
 }
 
+static void who_may_not_hear_logs_is_told(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    rig_say_at(socket, "[\"spectate\",\"" G "\"]", 4);
+    rig_access(POOL_ALLOWED, 0);
+    rig_done("join", RESULT_OK);
+    rig_expect("look " G "/member for " ME, "s joins guild_" G,
+               "s ack 4 [{\"guild_id\":\"" G "\",\"logs\":false}]");
+    rig_leave(socket, true);
+}
+
 static void the_last_spectate_counts(void **state)
 {
     struct sio_socket *socket = arrive();
@@ -846,6 +859,7 @@ int main(void)
         TEST(guilds_come_from_shards_and_discord),
         TEST(a_shard_that_fails_leaves_the_list_open),
         TEST(spectators_join_what_they_may_hear),
+        TEST(who_may_not_hear_logs_is_told),
         TEST(the_last_spectate_counts),
         TEST(rights_may_go_while_watching),
         TEST(a_spectator_comes_back),

@@ -31,6 +31,7 @@ struct watch {
     struct list node; /* audience->watches */
     bool has_logs;
     bool is_on;     /* it may: it is in the rooms */
+    bool has_right; /* to hear logs, of any kind */
     bool has_asked; /* a back end, whether the user is a member */
     bool is_stale;  /* while it was looked at, rights have changed */
     struct pending_ack ack;
@@ -104,7 +105,7 @@ static void watch_confirm(struct session *session)
     watch->ack.is_wanted = false;
     buf_init(&object, ACK_MAX);
     buf_printf(&object, "{\"guild_id\":\"%s\",\"logs\":%s}", watch->audience->guild,
-               watch->has_logs ? "true" : "false");
+               watch->has_logs && watch->has_right ? "true" : "false");
     session_ack(session, ack, buf_slice(&object));
     buf_fini(&object);
 }
@@ -197,6 +198,7 @@ static void watch_put_off(struct watch *watch)
 static void watch_settle(struct watch *watch, uint32_t rights)
 {
     watch->is_on = true;
+    watch->has_right = (rights & (POOL_RIGHT_PUBLIC_LOGS | POOL_RIGHT_PRIVATE_LOGS)) != 0;
     watch->has_asked = false;
     set_rooms(watch, true, rights);
     deadline_set(watch->session->app->deadlines, &watch->check, CHECK_EVERY_MS, on_check_due);
