@@ -27,6 +27,7 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_HANDSHAKE_TIME] = "handshake_time",
     [LIMIT_SOCKETIO_ROOMS] = "socketio_rooms",
     [LIMIT_SOCKETIO_ACKS] = "socketio_acks",
+    [LIMIT_SOCKETIO_WISHES] = "socketio_wishes",
     [LIMIT_POLL_FORWARD] = "poll_forward",
     [LIMIT_SOCKETIO_PENDING] = "socketio_pending",
     [LIMIT_SOCKETIO_POST_PACKETS] = "socketio_post_packets",

@@ -527,9 +527,9 @@ static void test_bad_bodies(void **state)
         { "a namespace with a room's sign", api_emit_handle, NULL,
           "{\"event\":\"e\",\"namespace\":\"/n#r\"}", NAMESPACE_RULE },
         { "rooms that are no array", api_emit_handle, NULL, "{\"event\":\"e\",\"rooms\":\"r\"}",
-          "rooms: must be an array of strings" },
+          "rooms: must be an array of at most 1000 strings" },
         { "a room that is no text", api_emit_handle, NULL, "{\"event\":\"e\",\"rooms\":[1]}",
-          "rooms: must be an array of strings" },
+          "rooms: must be an array of at most 1000 strings" },
         { "a room without a name", api_emit_handle, NULL, "{\"event\":\"e\",\"rooms\":[\"\"]}",
           "rooms: each must be " NAMES_RULE },
         { "a room of the path without a name", api_room_emit_handle, "", "{\"event\":\"e\"}",
@@ -537,7 +537,7 @@ static void test_bad_bodies(void **state)
         { "an exception without a name", api_emit_handle, NULL,
           "{\"event\":\"e\",\"except\":[\"\\u0001\"]}", "except: each must be " NAMES_RULE },
         { "exceptions that are none", api_emit_handle, NULL, "{\"event\":\"e\",\"except\":{}}",
-          "except: must be an array of strings" },
+          "except: must be an array of at most 1000 strings" },
         { "volatile that is neither", api_emit_handle, NULL, "{\"event\":\"e\",\"volatile\":1}",
           "volatile: must be true or false" },
         { "an id that is no text", api_emit_handle, NULL, "{\"event\":\"e\",\"id\":1}",
@@ -791,6 +791,33 @@ static void test_clients_emit(void **state)
     rig_expect("cancel append");
 }
 
+static void test_clients_ask_for_too_much(void **state)
+{
+    static struct sio_task *tasks[API_WISHES_MAX];
+    uint64_t *limit = &rig.node.metrics.limits[LIMIT_SOCKETIO_WISHES];
+
+    (void)state;
+    one.may_join = one.may_emit = true;
+    for (size_t i = 0; i < API_WISHES_MAX; i++) {
+        say("signalbox:join", JOIN("\"news\""), NULL, 0);
+        rig_expect("join news");
+        tasks[i] = one.task;
+        one.task = NULL;
+    }
+    say("signalbox:join", JOIN("\"news\""), NULL, 0);
+    rig_expect("ack 5 [{\"error\":\"too many at once\"}]");
+    say("signalbox:emit", EMIT("\"event\":\"e\""), NULL, 0);
+    rig_expect("ack 5 [{\"error\":\"too many at once\"}]");
+    assert_int_equal(*limit, 2);
+    tasks[0]->on_gone(tasks[0]);
+    say("signalbox:join", JOIN("\"news\""), NULL, 0);
+    rig_expect("join news");
+    tasks[0] = one.task;
+    for (size_t i = 0; i < API_WISHES_MAX; i++)
+        tasks[i]->on_gone(tasks[i]);
+    one.task = NULL;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -811,6 +838,7 @@ int main(void)
         TEST(test_clients_join_and_leave),
         TEST(test_clients_may_not_join),
         TEST(test_clients_emit),
+        TEST(test_clients_ask_for_too_much),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,17 @@
 #include "sio_emit.h"
 #include "sio_name.h"
 
+struct api_guest {
+    UT_hash_handle hh;
+    struct sio_socket *socket;
+    uint32_t wishes;
+};
+
 /* What a client asked for, until it is done. The socket stays here meanwhile. */
 struct wish {
     struct sio_task task;
+    struct api *api;
+    struct api_guest *guest;
     struct store_op *op;
     bool wants_ack;
     uint64_t ack_id;
@@ -37,18 +45,52 @@ static void answer(struct sio_socket *socket, bool wants_ack, uint64_t ack_id, c
     buf_fini(&args);
 }
 
+static struct api_guest *guest_of(struct api *api, struct sio_socket *socket)
+{
+    struct api_guest *guest;
+
+    HASH_FIND_PTR(api->guests, &socket, guest);
+    if (guest != NULL)
+        return guest;
+    guest = xcalloc(1, sizeof *guest);
+    guest->socket = socket;
+    HASH_ADD_PTR(api->guests, socket, guest);
+    return guest;
+}
+
+static void wish_free(struct wish *wish)
+{
+    if (--wish->guest->wishes == 0) {
+        HASH_DEL(wish->api->guests, wish->guest);
+        free(wish->guest);
+    }
+    free(wish);
+}
+
 static void on_gone(struct sio_task *task)
 {
     struct wish *wish = LIST_ENTRY(task, struct wish, task);
 
     store_cancel(&wish->op);
-    free(wish);
+    wish_free(wish);
 }
 
-static struct wish *wish_begin(struct sio_socket *socket, const struct sio_event *event)
+/* NULL: it has too many already, and is told so. */
+static struct wish *wish_begin(struct api *api, struct sio_socket *socket,
+                               const struct sio_event *event)
 {
-    struct wish *wish = xcalloc(1, sizeof *wish);
+    struct api_guest *guest = guest_of(api, socket);
+    struct wish *wish;
 
+    if (guest->wishes >= API_WISHES_MAX) {
+        api->node->metrics.limits[LIMIT_SOCKETIO_WISHES]++;
+        answer(socket, event->wants_ack, event->ack_id, "too many at once");
+        return NULL;
+    }
+    guest->wishes++;
+    wish = xcalloc(1, sizeof *wish);
+    wish->api = api;
+    wish->guest = guest;
     wish->wants_ack = event->wants_ack;
     wish->ack_id = event->ack_id;
     sio_task_begin(socket, &wish->task, on_gone);
@@ -59,7 +101,7 @@ static void wish_end(struct wish *wish, const char *error)
 {
     answer(wish->task.socket, wish->wants_ack, wish->ack_id, error);
     sio_task_end(&wish->task);
-    free(wish);
+    wish_free(wish);
 }
 
 /* ---- what is said of a room ---------------------------------------------------------------------------- */
@@ -123,17 +165,18 @@ static void on_joined(enum result result, void *ctx)
                                              : "unavailable");
 }
 
-static void join(struct sio_socket *socket, const struct sio_event *event)
+static void join(struct api *api, struct sio_socket *socket, const struct sio_event *event)
 {
     struct json_member members[MEMBERS];
     struct buf text;
     struct slice room = read_room(event, members, &text);
     const char *error = check_room(socket, room, JWT_RIGHT_JOIN);
+    struct wish *wish = error == NULL ? wish_begin(api, socket, event) : NULL;
 
-    if (error == NULL)
-        sio_join(socket, room, on_joined, wish_begin(socket, event));
-    else
+    if (error != NULL)
         answer(socket, event->wants_ack, event->ack_id, error);
+    else if (wish != NULL)
+        sio_join(socket, room, on_joined, wish);
     buf_fini(&text);
 }
 
@@ -193,8 +236,9 @@ static void emit_items(struct api *api, struct sio_socket *socket, const struct 
         answer(socket, event->wants_ack, event->ack_id, why.text);
         return;
     }
-    wish = wish_begin(socket, event);
-    sio_emit(api->sio, &emit, on_emitted, wish, &wish->op);
+    wish = wish_begin(api, socket, event);
+    if (wish != NULL)
+        sio_emit(api->sio, &emit, on_emitted, wish, &wish->op);
 }
 
 static void emit(struct api *api, struct sio_socket *socket, const struct sio_event *event)
@@ -219,7 +263,7 @@ static void emit(struct api *api, struct sio_socket *socket, const struct sio_ev
 bool api_on_event(struct sio_socket *socket, const struct sio_event *event, void *app)
 {
     if (slice_is(event->name, "signalbox:join"))
-        join(socket, event);
+        join(app, socket, event);
     else if (slice_is(event->name, "signalbox:leave"))
         leave(socket, event);
     else if (slice_is(event->name, "signalbox:emit"))

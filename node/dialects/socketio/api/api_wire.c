@@ -129,12 +129,12 @@ static const char *parse_lists(struct api_body *body, const struct json_member *
     body->has_rooms = is_given(members[ROOMS].value);
     body->has_sockets = is_given(members[SOCKETS].value);
     if (body->has_rooms && !take_list(body, members[ROOMS].value, decode_text, &body->rooms))
-        return "rooms: must be an array of strings";
+        return "rooms: must be an array of at most 1000 strings";
     if (body->has_sockets && !take_list(body, members[SOCKETS].value, decode_text, &body->sockets))
-        return "sockets: must be an array of strings";
+        return "sockets: must be an array of at most 1000 strings";
     if (is_given(members[EXCEPT].value) &&
         !take_list(body, members[EXCEPT].value, decode_text, &body->except))
-        return "except: must be an array of strings";
+        return "except: must be an array of at most 1000 strings";
     if (is_given(members[ATTACHMENTS].value) &&
         !take_list(body, members[ATTACHMENTS].value, decode_base64, &body->attachments))
         return "attachments: must be an array of base64 texts";
