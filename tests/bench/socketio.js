@@ -83,7 +83,7 @@ async function cost({ table, round }) {
 /** 100 senders on one node, each to a room of one on the other. */
 async function oneToOne({ table, round }) {
   const rows = [];
-  for (const rate of [500, 0]) {
+  for (const rate of [500, 10_000, 25_000, 50_000, 0]) {
     for (const row of await onEach(async (system, redis) => {
       const [a, b] = await system.start(redis);
       const { result, cpu } = await measure([a.pid, b.pid], () => load('--senders', 100, '--send', a.wsUrl + SIO, '--hello', system.connect,
