@@ -82,6 +82,7 @@ static const struct {
     { "milliseconds of old encoders", "d7 00 0000016f5e66e9f4", MSGPACK_OK,
       "\"2020-01-01T00:00:00.500Z\"" },
     { "one before 1970", "d7 00 ffffffffffffffff", MSGPACK_OK, "\"1969-12-31T23:59:59.999Z\"" },
+    { "the least number of milliseconds", "d7 00 8000000000000000", MSGPACK_OK, "null" },
     { "a year of five digits", "d7 00 7fffffffffffffff", MSGPACK_OK, "null" },
     { "the year 0", "d7 00 ffffc77590fba000", MSGPACK_OK, "\"0000-01-01T00:00:00.000Z\"" },
     { "a second of more than 1000 ms", "d7 ff fffffffc 5e0be100", MSGPACK_OK, "null" },

@@ -256,11 +256,13 @@ static void add_date(struct buf *out, int64_t seconds, unsigned ms)
 
 static void add_ms(struct buf *out, int64_t ms)
 {
-    int64_t rest = ms % 1000;
+    int64_t seconds = ms / 1000, rest = ms % 1000;
 
-    if (rest < 0)
+    if (rest < 0) { /* towards the past, not towards 1970 */
+        seconds--;
         rest += 1000;
-    add_date(out, (ms - rest) / 1000, (unsigned)rest);
+    }
+    add_date(out, seconds, (unsigned)rest);
 }
 
 /* The specification's own: 32 bits of seconds; 30 of nanoseconds and 34 of seconds; 32 and 64. */
