@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The job room: apps join it over Socket.IO, game servers poll over HTTP, each at any replica.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { http } from './lib/clients.js';
 import { until } from './lib/process.js';
@@ -42,6 +43,22 @@ test('the job room', async (t) => {
     const client = await JsClient.open(inner, 4, url);
     assert.deepEqual(await client.ask('join_job', { jobId: 'nobody' }), [{ integrated: false }]);
     assert.equal(client.events.length, 0);
+    client.close();
+  });
+
+  await t.test('the longest job ids', async (inner) => {
+    const client = await JsClient.open(inner, 4, url);
+    const token = await cluster.token('server', 'long');
+    for (const length of [124, 125, 128]) {
+      const job = 'x'.repeat(length);
+      await poll(job);
+      assert.deepEqual(await client.ask('join_job', { jobId: job }), [{ integrated: true }]);
+      const room = length <= 124 ? `job:${job}` : `job:~${createHash('sha256').update(job).digest('hex')}`;
+      const sent = await http('POST', `${url}/api/v1/rooms/${room}/emit`,
+        { headers: { authorization: `Bearer ${token}` }, body: { event: 'hello', args: [length] } });
+      assert.equal(sent.status, 202, sent.text);
+      await until('it came', () => client.events.some(([name, n]) => name === 'hello' && n === length));
+    }
     client.close();
   });
 

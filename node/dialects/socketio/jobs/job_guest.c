@@ -4,6 +4,8 @@
  * that comes back, here or on another node, hears of what changed meanwhile, and of nothing twice.
  */
 #include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,13 +15,25 @@
 
 #define DATA_NAME "jobs"
 
+enum { SHA256_SIZE = 32 };
+
 /* ---- messages ------------------------------------------------------------------------------------- */
 
 struct slice job_room(struct slice job, char out[JOB_ROOM_MAX])
 {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+
     memcpy(out, "job:", 4);
-    memcpy(out + 4, job.data, job.len);
-    return (struct slice){ out, 4 + job.len };
+    if (4 + job.len <= JOB_ROOM_MAX) {
+        memcpy(out + 4, job.data, job.len);
+        return (struct slice){ out, 4 + job.len };
+    }
+    if (EVP_Digest(job.data, job.len, hash, NULL, EVP_sha256(), NULL) != 1)
+        abort();
+    out[4] = '~';
+    for (size_t i = 0; i < SHA256_SIZE; i++)
+        snprintf(out + 5 + 2 * i, 3, "%02x", hash[i]);
+    return (struct slice){ out, 5 + 2 * SHA256_SIZE };
 }
 
 void job_say(struct job_guest *guest, bool is_alive)

@@ -57,8 +57,8 @@ void job_guest_restore(struct jobs *jobs, struct sio_socket *socket);
 /* The job's heartbeat is known to live, or not: its client is told when that is new to it. */
 void job_watcher_tell(struct job_watcher *watcher, bool is_alive);
 
-/* "job:<id>" */
-enum { JOB_ROOM_MAX = 4 + KEY_ID_MAX };
+/* "job:<id>"; where that is too long for a room, "job:~" and the id's SHA-256 in hexadecimal digits. */
+enum { JOB_ROOM_MAX = KEY_ID_MAX };
 struct slice job_room(struct slice job, char out[JOB_ROOM_MAX]);
 
 /* system_message, to its client alone. */
