@@ -7,16 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "config.h"
 #include "curl_post.h"
 
 enum { HEADER_MAX = 256 };
-
-static void add_hex(struct buf *out, const unsigned char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        buf_printf(out, "%02x", bytes[i]);
-}
 
 void hook_make_id(char out[HOOK_ID_LEN + 1])
 {
@@ -24,8 +19,7 @@ void hook_make_id(char out[HOOK_ID_LEN + 1])
 
     if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
         abort();
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    hex_write(bytes, sizeof bytes, out);
 }
 
 static void write_delivery(struct buf *out, struct slice given)
@@ -44,13 +38,15 @@ static void write_delivery(struct buf *out, struct slice given)
 static void write_signature(struct buf *out, const char *secret, struct slice body)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
+    char hex[2 * EVP_MAX_MD_SIZE + 1];
     unsigned len = 0;
 
     if (HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)body.data, body.len,
              digest, &len) == NULL)
         abort();
     buf_add_text(out, "X-Signalbox-Signature: sha256=");
-    add_hex(out, digest, len);
+    hex_write(digest, len, hex);
+    buf_add_text(out, hex);
 }
 
 static struct curl_slist *add_header(struct curl_slist *headers, struct buf *line)

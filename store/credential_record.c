@@ -8,6 +8,8 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "base/hex.h"
+
 static const char *const kind_names[CREDENTIAL_KINDS] = {
     [CREDENTIAL_UNIVERSE] = "universe", [CREDENTIAL_RELAY] = "relay",
     [CREDENTIAL_PLAYER] = "player",     [CREDENTIAL_SERVER] = "server",
@@ -52,27 +54,19 @@ void credential_digest(struct slice secret, struct credential_digest *digest_out
     (void)ok;
 }
 
-static void to_hex(const uint8_t *bytes, size_t count, char *out)
-{
-    for (size_t i = 0; i < count; i++) {
-        out[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-    }
-    out[2 * count] = '\0';
-}
-
 void digest_to_hex(const struct credential_digest *digest, char out[DIGEST_HEX_SIZE])
 {
-    to_hex(digest->bytes, CREDENTIAL_DIGEST_SIZE, out);
+    hex_write(digest->bytes, CREDENTIAL_DIGEST_SIZE, out);
 }
 
 void credential_fingerprint(const struct credential_digest *digest,
                             char out[CREDENTIAL_FINGERPRINT_SIZE])
 {
-    to_hex(digest->bytes, (CREDENTIAL_FINGERPRINT_SIZE - 1) / 2, out);
+    hex_write(digest->bytes, (CREDENTIAL_FINGERPRINT_SIZE - 1) / 2, out);
 }
 
-static int hex_value(char c)
+/* Ours are written in lower case, and in no other. */
+static int digit_value(char c)
 {
     const char *digits = "0123456789abcdef";
     const char *place = c != '\0' ? strchr(digits, c) : NULL;
@@ -85,7 +79,7 @@ bool digest_from_hex(struct slice hex, struct credential_digest *digest_out)
     if (hex.len != DIGEST_HEX_SIZE - 1)
         return false;
     for (size_t i = 0; i < CREDENTIAL_DIGEST_SIZE; i++) {
-        int high = hex_value(hex.data[2 * i]), low = hex_value(hex.data[2 * i + 1]);
+        int high = digit_value(hex.data[2 * i]), low = digit_value(hex.data[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;

@@ -316,12 +316,6 @@ void task_start(struct task *task)
 
 /* ---- records ------------------------------------------------------------------------------------ */
 
-bool task_judge_record(const redisReply *reply, enum result *result_out)
-{
-    *result_out = reply_is_nil(reply) ? RESULT_NOT_FOUND : RESULT_OK;
-    return reply_is_nil(reply) || reply_is_string(reply);
-}
-
 json_t *task_read_record(const struct task *task, const struct credential_digest *digest,
                          const redisReply *reply, struct credential *credential_out)
 {
@@ -341,7 +335,7 @@ json_t *task_read_record(const struct task *task, const struct credential_digest
 
 const struct verb task_record_verb = {
     .id = VERB_CREDENTIAL_FIND,
-    .judge = task_judge_record,
+    .judge = op_judge_text,
     .note = task_note_item,
     .deliver = task_deliver_item,
     .release = task_release_item,

@@ -65,7 +65,6 @@ void task_release_item(void *state);
 
 /* Reads the record of each digest; `take` gets a string or nil. */
 extern const struct verb task_record_verb;
-bool task_judge_record(const redisReply *reply, enum result *result_out);
 
 /* What such a reply says: the credential when it is in force, else NULL. Its texts live as long as
  * the JSON, which the caller drops. What is no record of ours counts as none. */

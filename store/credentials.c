@@ -94,7 +94,7 @@ static void release_task(void *state)
 
 static const struct verb find_verb = {
     .id = VERB_CREDENTIAL_FIND,
-    .judge = task_judge_record,
+    .judge = op_judge_text,
     .deliver = deliver_found,
     .release = release_task,
 };

@@ -53,12 +53,6 @@ struct reading {
     void *ctx;
 };
 
-static bool judge_text(const redisReply *reply, enum result *result_out)
-{
-    *result_out = reply_is_nil(reply) ? RESULT_NOT_FOUND : RESULT_OK;
-    return reply_is_nil(reply) || reply_is_string(reply);
-}
-
 static void deliver_text(struct store *store, enum result result, const redisReply *reply,
                          void *state)
 {
@@ -71,12 +65,12 @@ static void deliver_text(struct store *store, enum result result, const redisRep
 
 static const struct verb kept_get_verb = {
     .id = VERB_KEPT_GET,
-    .judge = judge_text,
+    .judge = op_judge_text,
     .deliver = deliver_text,
 };
 static const struct verb kept_take_verb = {
     .id = VERB_KEPT_TAKE,
-    .judge = judge_text,
+    .judge = op_judge_text,
     .deliver = deliver_text,
 };
 

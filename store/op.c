@@ -313,6 +313,12 @@ bool op_judge_string(const redisReply *reply, enum result *result_out)
     return reply_is_string(reply);
 }
 
+bool op_judge_text(const redisReply *reply, enum result *result_out)
+{
+    *result_out = reply_is_nil(reply) ? RESULT_NOT_FOUND : RESULT_OK;
+    return reply_is_nil(reply) || reply_is_string(reply);
+}
+
 bool op_judge_status(const redisReply *reply, enum result *result_out)
 {
     *result_out = RESULT_OK;

@@ -116,6 +116,7 @@ struct op_done {
 };
 bool op_judge_integer(const redisReply *reply, enum result *result_out); /* any integer is OK */
 bool op_judge_string(const redisReply *reply, enum result *result_out);  /* any bulk string    */
+bool op_judge_text(const redisReply *reply, enum result *result_out);    /* nil: NOT_FOUND    */
 bool op_judge_status(const redisReply *reply, enum result *result_out);  /* +OK               */
 void op_deliver_done(struct store *store, enum result result, const redisReply *reply, void *state);
 

@@ -87,14 +87,6 @@ struct loading {
     void *ctx;
 };
 
-static bool judge_loaded(const redisReply *reply, enum result *result_out)
-{
-    if (!reply_is_nil(reply) && !reply_is_string(reply))
-        return false;
-    *result_out = reply_is_nil(reply) ? RESULT_NOT_FOUND : RESULT_OK;
-    return true;
-}
-
 static void deliver_loaded(struct store *store, enum result result, const redisReply *reply,
                            void *state)
 {
@@ -108,7 +100,7 @@ static void deliver_loaded(struct store *store, enum result result, const redisR
 
 static const struct verb resume_load_verb = {
     .id = VERB_RESUME_LOAD,
-    .judge = judge_loaded,
+    .judge = op_judge_text,
     .deliver = deliver_loaded,
 };
 

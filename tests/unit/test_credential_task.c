@@ -97,6 +97,12 @@ struct slice reply_slice(const redisReply *reply)
     return (struct slice){ reply->str, reply->len };
 }
 
+bool op_judge_text(const redisReply *reply, enum result *result_out)
+{
+    *result_out = reply_is_nil(reply) ? RESULT_NOT_FOUND : RESULT_OK;
+    return reply_is_nil(reply) || reply_is_string(reply);
+}
+
 bool op_judge_integer(const redisReply *reply, enum result *result_out)
 {
     *result_out = RESULT_OK;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Credentials of the mailbox' callers, and the answers that all of its routes have in common. */
+/* Credentials of the mailbox' callers. */
 #include "caller.h"
-
-#include <assert.h>
 
 bool caller_read(const struct http_request *request, struct auth_request *ask_out)
 {
@@ -37,29 +35,4 @@ bool caller_may_reach(const struct identity *identity, struct slice universe)
     struct slice own = caller_universe(identity);
 
     return own.data == NULL || slice_equals(own, universe);
-}
-
-void caller_refuse(struct http_request *request, const struct auth_outcome *outcome)
-{
-    switch (outcome->answer) {
-    case AUTH_THROTTLED:
-        http_reply_too_many(request, "application/json",
-                            SLICE_LITERAL("{\"error\":\"Too many failed attempts.\"}"),
-                            outcome->retry_after_s);
-        break;
-    case AUTH_UNKNOWN:
-        http_reply_unavailable(request, "Authentication is unavailable.");
-        break;
-    default:
-        assert(outcome->answer == AUTH_REFUSED);
-        http_reply_error(request, 403, "Invalid credentials.");
-        break;
-    }
-}
-
-void caller_fail(struct http_request *request, enum result result)
-{
-    http_reply_unavailable(request, result == RESULT_UNCERTAIN
-                                        ? "The store did not answer: it may have happened."
-                                        : "The store is unavailable.");
 }

@@ -2,6 +2,7 @@
 #ifndef SB_MAILBOX_CALLER_H
 #define SB_MAILBOX_CALLER_H
 
+#include "http_refusal.h"
 #include "mailbox_room.h"
 
 /* Who asks: a back end with a server token, or a universe with its own key. */
@@ -17,10 +18,6 @@ struct auth_outcome caller_check(struct mailbox *mailbox, const struct auth_requ
 /* The only universe that this caller may reach. Nothing: any. */
 struct slice caller_universe(const struct identity *identity);
 bool caller_may_reach(const struct identity *identity, struct slice universe);
-
-/* The one place for each: what is told to callers who were not let in, and when the store fails. */
-void caller_refuse(struct http_request *request, const struct auth_outcome *outcome);
-void caller_fail(struct http_request *request, enum result result);
 
 #define OTHER_UNIVERSE "Job belongs to another universe."
 

@@ -114,7 +114,7 @@ static void on_all_stored(struct fan *fan)
     struct buf body;
 
     if (failure != RESULT_OK) {
-        caller_fail(enqueue_finish(enqueue), failure);
+        http_refuse_failure(enqueue_finish(enqueue), failure);
         return;
     }
     if (is_one && enqueue->targets[0].result == RESULT_REFUSED) {
@@ -178,7 +178,7 @@ static void on_roster(struct roster *roster, enum result result)
     if (result == RESULT_OK)
         store_all(enqueue, roster->jobs, roster->count);
     else
-        caller_fail(enqueue_finish(enqueue), RESULT_UNAVAILABLE); /* nothing was stored */
+        http_refuse_failure(enqueue_finish(enqueue), RESULT_UNAVAILABLE); /* nothing was stored */
 }
 
 /* ---- who, and what --------------------------------------------------------------------------- */
@@ -204,7 +204,7 @@ static void on_checked(const struct auth_outcome *outcome, void *ctx)
     struct enqueue *enqueue = ctx;
 
     if (outcome->answer != AUTH_OK) {
-        caller_refuse(enqueue_finish(enqueue), outcome);
+        http_refuse_caller(enqueue_finish(enqueue), outcome);
         return;
     }
     enqueue->identity = identity_ref(outcome->identity);

@@ -101,7 +101,7 @@ static void on_job_found(enum result result, const struct job *job, void *ctx)
     if (result == RESULT_NOT_FOUND)
         http_reply_error(lookup_finish(lookup), 404, "No such job.");
     else if (result != RESULT_OK)
-        caller_fail(lookup_finish(lookup), RESULT_UNAVAILABLE);
+        http_refuse_failure(lookup_finish(lookup), RESULT_UNAVAILABLE);
     else if (!caller_may_reach(lookup->identity, job->universe))
         http_reply_error(lookup_finish(lookup), 403, OTHER_UNIVERSE);
     else
@@ -155,7 +155,7 @@ static void on_all_found(struct fan *fan)
     struct buf body;
 
     if (has_failed(lookup)) {
-        caller_fail(lookup_finish(lookup), RESULT_UNAVAILABLE);
+        http_refuse_failure(lookup_finish(lookup), RESULT_UNAVAILABLE);
         return;
     }
     buf_init(&body, ANSWER_MAX);
@@ -189,7 +189,7 @@ static void on_roster(struct roster *roster, enum result result)
     struct lookup *lookup = LIST_ENTRY(roster, struct lookup, roster);
 
     if (result != RESULT_OK) {
-        caller_fail(lookup_finish(lookup), RESULT_UNAVAILABLE);
+        http_refuse_failure(lookup_finish(lookup), RESULT_UNAVAILABLE);
         return;
     }
     lookup->seats = xcalloc(roster->count + 1, sizeof *lookup->seats);
@@ -224,7 +224,7 @@ static void on_checked(const struct auth_outcome *outcome, void *ctx)
     struct lookup *lookup = ctx;
 
     if (outcome->answer != AUTH_OK) {
-        caller_refuse(lookup_finish(lookup), outcome);
+        http_refuse_caller(lookup_finish(lookup), outcome);
         return;
     }
     lookup->identity = identity_ref(outcome->identity);

@@ -163,7 +163,7 @@ static void on_polled(enum result result, const struct job_taken *taken, void *c
     else if (result == RESULT_INVALID)
         http_reply_error(poll_finish(poll), 400, "Invalid cursor.");
     else
-        caller_fail(poll_finish(poll), result);
+        http_refuse_failure(poll_finish(poll), result);
 }
 
 /* ---- being held ------------------------------------------------------------------------------ */
@@ -303,7 +303,7 @@ static void on_checked(const struct auth_outcome *outcome, void *ctx)
         log_peer(LOG_WARN, NULL, "mailbox.refused", "universe=%s",
                  log_quote(universe.data, universe.len));
     }
-    caller_refuse(poll_finish(poll), outcome);
+    http_refuse_caller(poll_finish(poll), outcome);
 }
 
 static struct poll *poll_create(struct http_request *request, struct mailbox *mailbox,

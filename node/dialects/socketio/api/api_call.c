@@ -2,10 +2,10 @@
 /* Credentials of back ends, and the answers that all routes of the api have in common. */
 #include "api_call.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "http_refusal.h"
 
 static void call_destroy(struct api_call **call)
 {
@@ -55,10 +55,7 @@ void api_call_refuse(struct api_call *call, int status, const char *error)
 
 void api_call_fail(struct api_call *call, enum result result)
 {
-    http_reply_unavailable(call_finish(call),
-                           result == RESULT_UNCERTAIN
-                               ? "The store did not answer: it may have happened."
-                               : "The store is unavailable.");
+    http_refuse_failure(call_finish(call), result);
 }
 
 void api_call_accept(struct api_call *call, uint32_t nodes)
@@ -71,24 +68,6 @@ void api_call_accept(struct api_call *call, uint32_t nodes)
     buf_fini(&body);
 }
 
-static void refuse_caller(struct api_call *call, const struct auth_outcome *outcome)
-{
-    switch (outcome->answer) {
-    case AUTH_THROTTLED:
-        http_reply_too_many(call_finish(call), "application/json",
-                            SLICE_LITERAL("{\"error\":\"Too many failed attempts.\"}"),
-                            outcome->retry_after_s);
-        break;
-    case AUTH_UNKNOWN:
-        http_reply_unavailable(call_finish(call), "Authentication is unavailable.");
-        break;
-    default:
-        assert(outcome->answer == AUTH_REFUSED);
-        api_call_refuse(call, 403, "Invalid credentials.");
-        break;
-    }
-}
-
 /* ---- who, and what ----------------------------------------------------------------------------------- */
 
 static void on_checked(const struct auth_outcome *outcome, void *ctx)
@@ -97,7 +76,7 @@ static void on_checked(const struct auth_outcome *outcome, void *ctx)
     const char *wrong;
 
     if (outcome->answer != AUTH_OK) {
-        refuse_caller(call, outcome);
+        http_refuse_caller(call_finish(call), outcome);
         return;
     }
     call->identity = identity_ref(outcome->identity);

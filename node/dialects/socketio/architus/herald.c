@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "architus_room.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "inbox.h"
@@ -65,17 +66,11 @@ void herald_demote_user(struct herald *herald, struct slice user)
     say(herald, "user", user);
 }
 
-static void write_hex(const unsigned char sha256[32], char out[DIGEST_HEX + 1])
-{
-    for (size_t i = 0; i < 32; i++)
-        snprintf(out + 2 * i, 3, "%02x", sha256[i]);
-}
-
 void herald_demote_token(struct herald *herald, const unsigned char sha256[32])
 {
     char hex[DIGEST_HEX + 1];
 
-    write_hex(sha256, hex);
+    hex_write(sha256, 32, hex);
     say(herald, "token", slice_of(hex));
 }
 
@@ -85,7 +80,7 @@ static bool has_token(const struct jwt *identity, struct slice text)
 {
     char hex[DIGEST_HEX + 1];
 
-    write_hex(identity->sha256, hex);
+    hex_write(identity->sha256, 32, hex);
     return slice_is(text, hex);
 }
 

@@ -2,7 +2,7 @@
 /* Credentials of back ends, and the answers that all of their routes have in common. */
 #include "visitor.h"
 
-#include <assert.h>
+#include "http_refusal.h"
 
 void visitor_fini(struct visitor *visitor)
 {
@@ -25,30 +25,12 @@ struct http_request *visitor_leave(struct visitor *visitor)
     return request;
 }
 
-static void turn_away(struct http_request *request, const struct auth_outcome *outcome)
-{
-    switch (outcome->answer) {
-    case AUTH_THROTTLED:
-        http_reply_too_many(request, "application/json",
-                            SLICE_LITERAL("{\"error\":\"Too many failed attempts.\"}"),
-                            outcome->retry_after_s);
-        break;
-    case AUTH_UNKNOWN:
-        http_reply_unavailable(request, "Authentication is unavailable.");
-        break;
-    default:
-        assert(outcome->answer == AUTH_REFUSED);
-        http_reply_error(request, 403, "Invalid credentials.");
-        break;
-    }
-}
-
 static void on_checked(const struct auth_outcome *outcome, void *ctx)
 {
     struct visitor *visitor = ctx;
 
     if (outcome->answer != AUTH_OK) {
-        turn_away(visitor_leave(visitor), outcome);
+        http_refuse_caller(visitor_leave(visitor), outcome);
         return;
     }
     visitor->identity = identity_ref(outcome->identity);
@@ -107,12 +89,8 @@ void visitor_fail(struct visitor *visitor, enum result result)
     case RESULT_CONFLICT:
         visitor_refuse(visitor, 409, "The pool has changed meanwhile.");
         break;
-    case RESULT_UNCERTAIN:
-        http_reply_unavailable(visitor_leave(visitor),
-                               "The store did not answer: it may have happened.");
-        break;
     default:
-        http_reply_unavailable(visitor_leave(visitor), "The store is unavailable.");
+        http_refuse_failure(visitor_leave(visitor), result);
         break;
     }
 }

@@ -5,10 +5,10 @@
  */
 #include <inttypes.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "jobs_room.h"
 #include "node.h"
@@ -31,8 +31,7 @@ struct slice job_room(struct slice job, char out[JOB_ROOM_MAX])
     if (EVP_Digest(job.data, job.len, hash, NULL, EVP_sha256(), NULL) != 1)
         abort();
     out[4] = '~';
-    for (size_t i = 0; i < SHA256_SIZE; i++)
-        snprintf(out + 5 + 2 * i, 3, "%02x", hash[i]);
+    hex_write(hash, SHA256_SIZE, out + 5);
     return (struct slice){ out, 5 + 2 * SHA256_SIZE };
 }
 
