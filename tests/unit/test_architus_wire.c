@@ -425,6 +425,13 @@ static const struct {
       GUILD_OF_DISCORD,
       "{\"id\":\"607637793107345431\",\"features\":[],\"architus_admin\":false,\"owner\":false,"
       "\"has_architus\":false}" },
+    { "permissions that are no number", "{\"id\":\"7180\",\"permissions\":\"08\"}",
+      GUILD_OF_DISCORD,
+      "{\"id\":\"7180\",\"permissions\":\"08\",\"features\":[],\"architus_admin\":false,"
+      "\"owner\":false,\"has_architus\":false}" },
+    { "no permissions at all", "{\"id\":\"7180\",\"permissions\":\"0\"}", GUILD_OF_DISCORD,
+      "{\"id\":\"7180\",\"permissions\":0,\"features\":[],\"architus_admin\":false,"
+      "\"owner\":false,\"has_architus\":false}" },
     { "without an id", "{\"name\":\"g\"}", GUILD_OF_SHARD, NULL },
 };
 

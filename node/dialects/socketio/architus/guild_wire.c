@@ -6,15 +6,17 @@
 
 enum { ID_MAX = 64 };
 
-/* A text of digits as a number, a number as it is. */
+/* A text of digits as a number, all else as it is. JSON knows no number with noughts before it. */
 static void add_number(struct buf *out, struct json value)
 {
     struct buf text;
     struct slice id;
+    bool is_number;
 
     buf_init(&text, ID_MAX);
     id = value.type == JSON_STRING ? wire_id(value, &text) : (struct slice){ NULL, 0 };
-    buf_add_slice(out, id.data != NULL ? id : value.raw);
+    is_number = id.data != NULL && (id.len == 1 || id.data[0] != '0');
+    buf_add_slice(out, is_number ? id : value.raw);
     buf_fini(&text);
 }
 
