@@ -484,17 +484,22 @@ static enum result replace(enum pool_type type, const char *stage, size_t count,
 
 static uint64_t stage(enum pool_type type, const char *name, size_t from, size_t count)
 {
-    static char texts[POOL_ENTITIES_MAX][3][96];
+    static struct {
+        char id[24], json[96], folded[32];
+    } texts[POOL_ENTITIES_MAX];
     struct pool_entity entities[POOL_ENTITIES_MAX];
     struct pool_id id = pool_of(type);
     struct outcome outcome = { 0 };
 
     for (size_t i = 0; i < count; i++) {
-        snprintf(texts[i][0], 96, "%zu", 9007199254740993 + from + i);
-        snprintf(texts[i][1], 96, "{\"id\":\"%s\",\"name\":\"m%zu\"}", texts[i][0], from + i);
-        snprintf(texts[i][2], 96, "0m%zu\n", from + i);
-        entities[i] = (struct pool_entity){ slice_of(texts[i][0]), slice_of(texts[i][1]),
-                                            slice_of(texts[i][2]) };
+        size_t number = 9007199254740993 + from + i;
+
+        snprintf(texts[i].id, sizeof texts[i].id, "%zu", number);
+        snprintf(texts[i].json, sizeof texts[i].json, "{\"id\":\"%zu\",\"name\":\"m%zu\"}", number,
+                 from + i);
+        snprintf(texts[i].folded, sizeof texts[i].folded, "0m%zu\n", from + i);
+        entities[i] = (struct pool_entity){ slice_of(texts[i].id), slice_of(texts[i].json),
+                                            slice_of(texts[i].folded) };
     }
     pool_stage(store, &id, slice_of(name), entities, count, MAX, on_staged, &outcome,
                &outcome.slot);
