@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "fleet_metadata.h"
 #include "fleet_state.h"
-#include "fleet_url.h"
 #include "json.h"
 
 enum { OUT_MAX = 1 << 20 };

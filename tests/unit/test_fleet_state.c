@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -746,6 +747,53 @@ static void fills_what_the_store_wants(void **state)
     fleet_instance_free(&instance);
 }
 
+/* As many rooms as there may be: 3 MiB of a state, from the frame to what the store gets and back. */
+static void fifty_thousand_rooms_fit(void **state)
+{
+    struct buf payload, room, texts;
+    struct fleet_state_message message;
+    struct fleet_instance *instance, *again;
+    struct fleet_state got = { 0 };
+
+    (void)state;
+    buf_init(&payload, 4 << 20);
+    buf_init(&room, 256);
+    buf_init(&texts, 2 * FLEET_RECORD_MAX);
+    buf_add(&payload, "\x03\x00", 2);
+    proto_add_text(&payload, 9, SLICE_LITERAL("wss://eu1.example.com"));
+    for (unsigned i = 0; i < FLEET_ROOMS_MAX; i++) {
+        char id[64];
+
+        snprintf(id, sizeof id, "a room of a longer name and of number %06u", i);
+        buf_clear(&room);
+        proto_add_text(&room, 1, slice_of(id));
+        proto_add_text(&room, 2, SLICE_LITERAL("match"));
+        proto_add_number(&room, 3, 1000000);
+        proto_add_text(&room, 4, SLICE_LITERAL("fleet"));
+        proto_add_text(&payload, 14, buf_slice(&room));
+    }
+    assert_false(payload.has_overflowed);
+    assert_true(payload.len > 3 << 20);
+    assert_true(fleet_state_parse(buf_slice(&payload), &message));
+    assert_null(fleet_state_judge(&message).field);
+    instance = fleet_instance_of_state(&message);
+    assert_true(instance->connections == UINT64_C(50000000000));
+    assert_true(fleet_state_fill(&got, instance, slice_of(ID), 1, &texts));
+    assert_true(got.record.len <= payload.len);
+    again = fleet_instance_of_image(got.record);
+    fleet_instance_compare(instance, again, slice_of(ID), &got);
+    assert_int_equal(got.added_count + got.changed_count + got.removed_count, 0);
+    fleet_instance_compare(NULL, again, slice_of(ID), &got);
+    assert_int_equal(got.added_count, FLEET_ROOMS_MAX);
+    fleet_compare_fini(&got);
+    fleet_instance_free(&instance);
+    fleet_instance_free(&again);
+    fleet_state_message_fini(&message);
+    buf_fini(&payload);
+    buf_fini(&room);
+    buf_fini(&texts);
+}
+
 static const struct {
     const char *text;
     enum fleet_status want;
@@ -820,6 +868,7 @@ int main(void)
         cmocka_unit_test(tags_are_what_can_be_asked_for),
         cmocka_unit_test(as_many_tags_as_there_may_be),
         cmocka_unit_test(fills_what_the_store_wants),
+        cmocka_unit_test(fifty_thousand_rooms_fit),
         cmocka_unit_test(a_status_may_be_any_text),
         cmocka_unit_test(metadata_is_found),
     };

@@ -405,6 +405,7 @@ static const struct {
     { "rooms", "0300 7200 720b 0a0161 120162 1805 22016c", "'' seq 0 (::0) (a:b:5:l)" },
     { "a room's metadata", "0300 720b 0a0161 2a060a0162120163", "'' seq 0 (a::0){b=c}" },
     { "a room that is broken", "0300 72021805 72011a", NULL },
+    { "a room's text that is longer than the room", "0300 7202 0a01 610a0161", NULL },
     { "features", "0300 800103", "'' seq 0 features 3" },
 };
 

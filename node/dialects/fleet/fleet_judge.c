@@ -3,7 +3,6 @@
 #include <assert.h>
 
 #include "fleet_state.h"
-#include "fleet_url.h"
 #include "json.h"
 
 enum {

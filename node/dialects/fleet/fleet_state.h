@@ -2,6 +2,7 @@
 #ifndef SB_FLEET_STATE_H
 #define SB_FLEET_STATE_H
 
+#include "fleet_url.h"
 #include "fleet_wire.h"
 #include "store/fleet.h"
 
@@ -99,7 +100,8 @@ size_t fleet_instance_tags(const struct fleet_instance *instance,
                            uint8_t out[FLEET_TAGS_MAX][FLEET_TAG_LEN]);
 
 /* What has become of the rooms since `before` (NULL: all are new): bases as a multiset. Costs O(rooms) where both are
- * in the same order, else O(rooms log rooms). Fills a state's added, changed, removed (and frees them). */
+ * in the same order, else O(rooms log rooms). Fills a state's added, changed, removed, which borrow from both instances (and frees
+ * what stood there: a state begins with zeros). */
 void fleet_instance_compare(const struct fleet_instance *before, const struct fleet_instance *now,
                             struct slice id, struct fleet_state *state);
 void fleet_compare_fini(struct fleet_state *state);

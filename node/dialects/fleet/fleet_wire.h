@@ -75,8 +75,7 @@ struct fleet_state_message {
     uint32_t seq;
     struct slice name, process_uid, agent_version, endpoint_url, status;
     uint32_t protocol_version, features;
-    struct fleet_label
-        *labels; /* as a JavaScript object has them (fleet_labels.h): each key once */
+    struct fleet_label *labels; /* as a JavaScript object has them: keys once, indexes first */
     size_t label_count;
     bool has_max_connections, has_max_rooms;
     int32_t max_connections, max_rooms;
