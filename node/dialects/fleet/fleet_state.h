@@ -99,9 +99,9 @@ void fleet_feature_tag(enum fleet_feature feature, uint8_t out[FLEET_TAG_LEN]);
 size_t fleet_instance_tags(const struct fleet_instance *instance,
                            uint8_t out[FLEET_TAGS_MAX][FLEET_TAG_LEN]);
 
-/* What has become of the rooms since `before` (NULL: all are new): bases as a multiset. Costs O(rooms) where both are
- * in the same order, else O(rooms log rooms). Fills a state's added, changed, removed, which borrow from both instances (and frees
- * what stood there: a state begins with zeros). */
+/* What has become of the rooms since `before` (NULL: all are new): bases as a multiset. Costs O(rooms) where rooms are
+ * sorted, as agents send them, else O(rooms log rooms). Fills a state's added, changed, removed, which borrow from both
+ * instances, and frees what stood there: a state begins with zeros. */
 void fleet_instance_compare(const struct fleet_instance *before, const struct fleet_instance *now,
                             struct slice id, struct fleet_state *state);
 void fleet_compare_fini(struct fleet_state *state);
