@@ -218,10 +218,13 @@ static void test_a_slow_client_gets_all_of_it(void **state)
         client.len = 0;
         uv_run(&fixture.loop, UV_RUN_NOWAIT);
     }
-    http_stream_end(&writer.stream);
-    client_read(&client);
-    for (size_t i = 0; i < client.len; i++)
-        got += client.got[i] == 'z';
+    http_stream_end(&writer.stream); /* the rest is in the kernel */
+    do {
+        client.len = 0;
+        client_read(&client);
+        for (size_t i = 0; i < client.len; i++)
+            got += client.got[i] == 'z';
+    } while (client.len > 0);
     assert_int_equal(got, written);
 }
 
