@@ -17,6 +17,7 @@
  * A realm's fleet is made when somebody needs it, and stays while the node lives: it beats for the node, and
  * sweeps what dead nodes left.
  */
+struct fleet_metadata;
 struct fleet_model;
 struct agent;
 
@@ -103,7 +104,7 @@ struct model_instance {
     struct fleet_instance *instance;
     char *renamed;             /* one '0' or '1' for each room; NULL: none is */
     char *metadata;            /* JSON, base → object; NULL: none */
-    struct slice *described;   /* what `metadata` says of each room; NULL: there is none */
+    struct fleet_metadata *described; /* the same, to be asked for a base; NULL: none */
     struct model_rooms *rooms; /* by base (model_rooms.c) */
 };
 struct model_instance *model_instance_ref(struct model_instance *instance);

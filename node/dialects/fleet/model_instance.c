@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "json.h"
+#include "fleet_metadata.h"
 #include "model_inner.h"
 
 struct model_instance *model_instance_ref(struct model_instance *instance)
@@ -26,37 +26,11 @@ void model_instance_unref(struct model_instance **instance_ref)
         return;
     fleet_instance_free(&instance->instance);
     model_rooms_destroy(&instance->rooms);
+    fleet_metadata_destroy(&instance->described);
     free(instance->owner);
     free(instance->renamed);
     free(instance->metadata);
-    free(instance->described);
     free(instance);
-}
-
-/* A member of the metadata is about every room with its base. */
-static void describe(struct model_instance *instance, struct slice base, struct slice metadata)
-{
-    for (uint32_t room = model_rooms_last(instance, base); room != MODEL_NO_ROOM;
-         room = model_rooms_before(instance, room))
-        instance->described[room] = metadata;
-}
-
-static void describe_all(struct model_instance *instance)
-{
-    struct json object, name, value;
-    size_t offset = 0;
-    struct buf base;
-
-    if (!json_parse(slice_of(instance->metadata), &object))
-        return;
-    instance->described = xcalloc(instance->instance->room_count + 1, sizeof *instance->described);
-    buf_init(&base, strlen(instance->metadata));
-    while (json_next_member(object, &offset, &name, &value)) {
-        buf_clear(&base);
-        if (json_text(name, &base))
-            describe(instance, buf_slice(&base), value.raw);
-    }
-    buf_fini(&base);
 }
 
 struct model_instance *model_instance_of(const struct fleet_change *change)
@@ -81,7 +55,7 @@ struct model_instance *model_instance_of(const struct fleet_change *change)
         instance->renamed = slice_dup(change->renamed);
     if (change->metadata.len > 0) {
         instance->metadata = slice_dup(change->metadata);
-        describe_all(instance);
+        instance->described = fleet_metadata_create(slice_of(instance->metadata));
     }
     return instance;
 }
@@ -93,5 +67,7 @@ bool model_room_is_renamed(const struct model_instance *instance, size_t room)
 
 struct slice model_room_metadata(const struct model_instance *instance, size_t room)
 {
-    return instance->described != NULL ? instance->described[room] : (struct slice){ NULL, 0 };
+    if (instance->described == NULL)
+        return (struct slice){ NULL, 0 };
+    return fleet_metadata_find(instance->described, instance->instance->rooms[room].base);
 }
