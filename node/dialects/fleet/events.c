@@ -277,7 +277,7 @@ static struct events *events_create(struct rest_call *call)
 
     events->rest = call->rest;
     events->call = call;
-    events->has_ids = slice_is(http_query((struct http_request *)call->request, "ids"), "1");
+    events->has_ids = slice_is(http_query(call->request, "ids"), "1");
     deadline_init(&events->ping);
     buf_init(&events->out, 2 * CHANNEL_PAYLOAD_MAX);
     list_append(&call->rest->streams, &events->node);

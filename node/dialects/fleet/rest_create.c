@@ -104,8 +104,7 @@ static bool read_metadata(struct rest_create *create, struct json value)
 
 static bool options_are_good(struct json value)
 {
-    return value.type == JSON_ABSENT ||
-           (value.type == JSON_OBJECT && value.raw.len <= OPTIONS_MAX);
+    return value.type == JSON_ABSENT || (value.type == JSON_OBJECT && value.raw.len <= OPTIONS_MAX);
 }
 
 static bool create_read(struct rest_create *create, const struct json_member *members)

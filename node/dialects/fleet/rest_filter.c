@@ -181,13 +181,13 @@ static bool has_all_metadata(const struct rest_filter *filter,
     return true;
 }
 
-bool rest_filter_takes_room(const struct rest_filter *filter,
-                            const struct model_instance *instance, size_t room)
+bool rest_filter_takes_room(const struct rest_filter *filter, const struct model_instance *instance,
+                            size_t room)
 {
     const struct once *type = &filter->type;
 
-    if (type->count == 1 && (type->value.len == 0 ||
-                             !slice_equals(type->value, instance->instance->rooms[room].type)))
+    if (type->count == 1 &&
+        (type->value.len == 0 || !slice_equals(type->value, instance->instance->rooms[room].type)))
         return false;
     return has_all_metadata(filter, instance, room);
 }

@@ -158,8 +158,8 @@ struct rest_filter;
 struct rest_filter *rest_filter_create(struct slice query);
 void rest_filter_destroy(struct rest_filter **filter);
 bool rest_filter_takes(const struct rest_filter *filter, const struct model_instance *instance);
-bool rest_filter_takes_room(const struct rest_filter *filter,
-                            const struct model_instance *instance, size_t room);
+bool rest_filter_takes_room(const struct rest_filter *filter, const struct model_instance *instance,
+                            size_t room);
 
 /* Steps through a query: decoded, where it can be. `room` holds what the slices point to. */
 bool rest_query_next(struct slice *query, struct buf *room, struct slice *name_out,

@@ -29,8 +29,8 @@ static void order_instance(struct rest_call *call, enum fleet_op op)
     if (!is_instance_id(call->param))
         rest_refuse(call, REST_INSTANCE_NOT_FOUND);
     else
-        call->order = order_command(call->realm, call->param, op, (struct slice){ NULL, 0 },
-                                    on_done, call);
+        call->order =
+            order_command(call->realm, call->param, op, (struct slice){ NULL, 0 }, on_done, call);
 }
 
 void rest_drain_instance(struct rest_call *call)

@@ -15,7 +15,7 @@
 
 enum {
     PIECE_BYTES = 64 * 1024,
-    PIECE_STEPS = 4096, /* rooms looked at in one turn, whether they are shown or not */
+    PIECE_STEPS = 4096,             /* rooms looked at in one turn, whether they are shown or not */
     DOCUMENT_MAX = 8 * 1024 * 1024, /* an instance's head, a room */
 };
 
@@ -160,8 +160,8 @@ static void write_step(struct rest_page *page)
 
 static void write_piece(struct rest_page *page)
 {
-    for (size_t steps = 0;
-         steps < PIECE_STEPS && page->out.len < PIECE_BYTES && !page->is_whole; steps++)
+    for (size_t steps = 0; steps < PIECE_STEPS && page->out.len < PIECE_BYTES && !page->is_whole;
+         steps++)
         write_step(page);
 }
 

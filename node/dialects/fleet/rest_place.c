@@ -139,9 +139,12 @@ bool rest_placement_read(struct rest_placement *placement, struct json value, st
                          bool needs_options)
 {
     struct json_member members[MEMBERS] = {
-        [LABELS] = { .name = "labels" },          [STRATEGY] = { .name = "strategy" },
-        [INSTANCE_ID] = { .name = "instanceId" }, [PROCESS_UID] = { .name = "processUid" },
-        [FORCE] = { .name = "force" },            [TYPE] = { .name = "type" },
+        [LABELS] = { .name = "labels" },
+        [STRATEGY] = { .name = "strategy" },
+        [INSTANCE_ID] = { .name = "instanceId" },
+        [PROCESS_UID] = { .name = "processUid" },
+        [FORCE] = { .name = "force" },
+        [TYPE] = { .name = "type" },
     };
 
     memset(placement, 0, sizeof *placement);

@@ -155,9 +155,10 @@ static bool token_parse(struct slice token, struct claims *claims, struct slice 
         return false;
     *signed_out = (struct slice){ token.data, (size_t)(dot - token.data) };
     buf_init(&text, TOKEN_MAX);
-    is_good = base64url_decode(&text, (struct slice){ token.data + from, signed_out->len - from }) &&
-              claims_parse(buf_slice(&text), claims) &&
-              base64url_decode(signature, (struct slice){ dot + 1, token.len - signed_out->len - 1 });
+    is_good =
+        base64url_decode(&text, (struct slice){ token.data + from, signed_out->len - from }) &&
+        claims_parse(buf_slice(&text), claims) &&
+        base64url_decode(signature, (struct slice){ dot + 1, token.len - signed_out->len - 1 });
     buf_fini(&text);
     return is_good && signature->len == MAC_SIZE;
 }
