@@ -41,6 +41,12 @@ static struct slice decode(struct slice text, struct buf *room)
     return (struct slice){ out, len };
 }
 
+void rest_query_room(struct buf *room, struct slice query)
+{
+    buf_init(room, query.len + 1);
+    buf_reserve(room, query.len + 1); /* it does not move afterwards */
+}
+
 bool rest_query_next(struct slice *query, struct buf *room, struct slice *name_out,
                      struct slice *value_out)
 {
@@ -96,8 +102,7 @@ struct rest_filter *rest_filter_create(struct slice query)
     struct rest_filter *filter = xcalloc(1, sizeof *filter);
     struct slice name, value;
 
-    buf_init(&filter->texts, query.len + 1);
-    buf_reserve(&filter->texts, query.len + 1); /* it does not move afterwards */
+    rest_query_room(&filter->texts, query);
     while (rest_query_next(&query, &filter->texts, &name, &value)) {
         if (slice_is(name, "type"))
             once_add(&filter->type, value);

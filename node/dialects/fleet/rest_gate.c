@@ -125,7 +125,7 @@ static struct slice query_once(struct rest_call *call, const char *wanted)
     struct buf room;
     size_t count = 0;
 
-    buf_init(&room, query.len + 1);
+    rest_query_room(&room, query);
     while (rest_query_next(&query, &room, &name, &value)) {
         if (!slice_is(name, wanted))
             continue;

@@ -161,7 +161,9 @@ bool rest_filter_takes(const struct rest_filter *filter, const struct model_inst
 bool rest_filter_takes_room(const struct rest_filter *filter, const struct model_instance *instance,
                             size_t room);
 
-/* Steps through a query: decoded, where it can be. `room` holds what the slices point to. */
+/* Steps through a query: decoded, where it can be. The slices point into the query and into `room`, which is
+ * initialised for all of it. */
+void rest_query_room(struct buf *room, struct slice query);
 bool rest_query_next(struct slice *query, struct buf *room, struct slice *name_out,
                      struct slice *value_out);
 
