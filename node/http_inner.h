@@ -20,7 +20,7 @@
  *     http_input    bytes → requests → routes
  *     http_output   answers → bytes
  *     http          what a request tells a dialect
- *     http_cors, http_upgrade
+ *     http_cors, http_upgrade, http_offer
  *
  * An idle connection has no buffer: input is read into one that all share, and what is worth keeping
  * (a request for its handler, a part of one, what was sent ahead) is copied.
@@ -87,10 +87,13 @@ struct http_request {
     char few[HTTP_REQUEST_FEW];
 };
 
+struct http_offer;
+
 struct http {
     struct node *node;
     struct conn_limit *limit;
     struct http_routes *routes;
+    struct http_offer *offers; /* subprotocols with a handler of their own */
     struct list conns[CONN_STATES];
     size_t counts[CONN_STATES];
     struct deadlines *deadlines;
@@ -155,6 +158,12 @@ char *http_request_room(struct http_request *request, size_t len);
 
 /* With --trust-proxy: the last address in X-Forwarded-For, else the socket's. */
 struct peer http_request_peer(const struct http_request *request);
+
+/* ---- http_offer -------------------------------------------------------------------------------- */
+
+/* True: it is a handshake that goes by its subprotocol, and was handled as such. */
+bool http_offers_serve(struct http_request *request);
+void http_offers_free(struct http *http);
 
 /* ---- http_cors --------------------------------------------------------------------------------- */
 

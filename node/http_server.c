@@ -176,6 +176,7 @@ void http_handle_closed(struct http *http)
     }
     buf_fini(&http->out);
     http_routes_destroy(&http->routes);
+    http_offers_free(http);
     conn_limit_destroy(&http->limit);
     free(http);
 }
