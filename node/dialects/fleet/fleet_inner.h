@@ -2,6 +2,8 @@
 #ifndef SB_FLEET_INNER_H
 #define SB_FLEET_INNER_H
 
+#include <uthash.h>
+
 #include "deadline.h"
 #include "fleet_state.h"
 #include "node.h"
@@ -28,7 +30,9 @@ struct fleet {
     struct agent_keys *agent_keys, *admin_keys; /* those of the configuration */
     struct rest *rest;
     struct ws_ops agent_ops;
-    size_t agent_count;
+    struct list agents;  /* of struct agent: all whose memory is not free yet */
+    struct list orders;  /* of struct order: those that have no outcome       */
+    struct list carried; /* of struct carried: commands that agents here have */
 };
 
 /* One realm's fleet as this node knows it. */
@@ -38,6 +42,7 @@ struct fleet_realm {
     struct fleet_model *model;
     struct fleet_beating *beating; /* renews the lease, sweeps */
     struct agent *agents;          /* of this node, by instance id (uthash) */
+    UT_hash_handle hh;
 };
 
 struct fleet_realm *fleet_realm_of(struct fleet *fleet, struct slice name); /* never NULL */
