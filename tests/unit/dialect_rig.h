@@ -285,7 +285,7 @@ void auth_cancel(struct auth_check **slot)
 }
 
 /* What is known from now on, also of the check that waits. */
-static void rig_auth(enum auth_answer answer)
+static inline void rig_auth(enum auth_answer answer)
 {
     struct auth_check *check = rig.check;
 
