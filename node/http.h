@@ -125,13 +125,15 @@ void *http_waiting(const struct http_request *request);
 /* Ends the TCP connection of a request that has no answer, and gives none. `on_gone` does not run. */
 void http_cut(struct http_request *request);
 
-/* ---- answering: each ends the request; the pointer is dead afterwards ------------------------- */
+/* ---- answering: each ends the request; the pointer is dead afterwards -------------------------
+ * Answers without an end that is known: http_stream.h. */
 
 struct http_reply {
     int status;
     const char *type;    /* Content-Type; NULL: none                                             */
     struct slice body;   /* copied                                                               */
     const char *headers; /* further complete header lines, each ending in CRLF, or NULL          */
+    bool closes;         /* the connection ends behind it                                        */
 };
 void http_reply(struct http_request *request, const struct http_reply *reply);
 

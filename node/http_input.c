@@ -279,6 +279,7 @@ void http_conn_fault(struct http_conn *conn, enum http_fault fault)
     conn->closes = conn->lingers = true;
     stop_reading(conn);
     if (prefix != NULL && prefix->on_refused != NULL) {
+        conn->request->peer = http_request_peer(conn->request);
         prefix->on_refused(conn->request, http_fault_status(fault),
                            conn->request->resource->below_ctx);
         return;
