@@ -4,7 +4,7 @@
  * it said before it left is still told to the store, in that order, and then its record goes: so it outlives
  * its socket until the store has heard of it.
  *
- *     admitting ──> open ──> leaving ──> gone
+ *     admitting ──> open ──> leaving ──> left
  *         └───────────────────────────────┘
  */
 #include "agent.h"
@@ -32,10 +32,10 @@ static const struct {
     void (*enter)(struct agent *agent);
 } rules[AGENT_STATES] = {
     /*                    name         may move to                     on entry */
-    [AGENT_ADMITTING] = { "admitting", TO(AGENT_OPEN) | TO(AGENT_GONE), NULL   },
+    [AGENT_ADMITTING] = { "admitting", TO(AGENT_OPEN) | TO(AGENT_LEFT), NULL   },
     [AGENT_OPEN]      = { "open",      TO(AGENT_LEAVING),               join   },
-    [AGENT_LEAVING]   = { "leaving",   TO(AGENT_GONE),                  leave  },
-    [AGENT_GONE]      = { "gone",      0,                               let_go },
+    [AGENT_LEAVING]   = { "leaving",   TO(AGENT_LEFT),                  leave  },
+    [AGENT_LEFT]      = { "left",      0,                               let_go },
 };
 /* clang-format on */
 
@@ -112,7 +112,7 @@ void agent_kick(struct agent *agent, enum fleet_kick kick)
 
 void agent_settle_down(struct agent *agent)
 {
-    if (agent->state == AGENT_GONE && agent->is_closed)
+    if (agent->state == AGENT_LEFT && agent->is_closed)
         agent_destroy(&agent);
 }
 
@@ -151,7 +151,7 @@ static void on_close(struct ws *ws, enum ws_end how, enum close_reason reason, v
         log_info(&agent->log, "agent.leave", "reason=%s", close_label(reason));
     agent->ws = NULL;
     if (agent->state == AGENT_ADMITTING)
-        agent_enter(agent, AGENT_GONE);
+        agent_enter(agent, AGENT_LEFT);
     else if (agent->state == AGENT_OPEN)
         agent_enter(agent, AGENT_LEAVING);
     agent->is_closed = true;

@@ -13,7 +13,8 @@
  *     agent_door       from the upgrade to the admission
  *     agent_poll       hello and polls; who does not answer
  *     agent_receive    what it sends, up to whose business that is
- *     agent_state      states that it sends: judged here, applied by the queue
+ *     agent_state      states that it sends, or does not
+ *     agent_apply      a full one on its way into the store
  *     agent_command    commands that it is given, and its acknowledgements
  *     agent_queue      what has to be done in the store, one after the other
  *     agent_leave      its record's end
@@ -23,7 +24,7 @@ enum agent_state {
     AGENT_ADMITTING, /* whose key that is is being asked; nothing is said to it              */
     AGENT_OPEN,      /* it is polled, and takes commands                                     */
     AGENT_LEAVING,   /* nothing more is heard of it; the store gets to know the rest         */
-    AGENT_GONE,      /* nothing is left but the socket's end                                 */
+    AGENT_LEFT,      /* nothing is left but the socket's end                                 */
     AGENT_STATES
 };
 
@@ -138,7 +139,17 @@ void agent_receive(struct agent *agent, struct slice message);
 
 void agent_take_state(struct agent *agent, struct slice payload);
 void agent_turn_stale(struct agent *agent);
+
+/* ---- agent_apply -------------------------------------------------------------------------------------- */
+
+void agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes);
 void agent_forget_applied(struct agent *agent);
+
+/* Logs and counts it. `limit` 0: not a matter of a limit. */
+void agent_reject(struct agent *agent, const char *field, uint64_t limit);
+
+/* The first in the queue met a record that another node has: this one is not to touch it again. */
+void agent_fenced(struct agent *agent);
 
 /* ---- agent_command -------------------------------------------------------------------------------------- */
 

@@ -88,7 +88,7 @@ static void run(struct agent *agent)
     agent->is_running = false;
     pause_or_continue(agent);
     if (agent->state == AGENT_LEAVING && !agent->is_busy) {
-        agent_enter(agent, AGENT_GONE);
+        agent_enter(agent, AGENT_LEFT);
         agent_settle_down(agent);
     }
 }
