@@ -132,6 +132,28 @@ local function change_names()
     return list
   end
 
+  -- Of several of our rooms with one base the differences do not tell which one they mean: all rooms do.
+  local function recount(bases, join)
+    local doubtful = {}
+    for i = 1, #bases do
+      if not doubtful[bases[i]] and count_of(before[bases[i]], id) > 1 then
+        doubtful[bases[i]] = true
+        while count_of(claims[bases[i]], id) > 0 do
+          remove_claim(bases[i], id)
+        end
+      end
+    end
+    local packed, at = next(doubtful) and ARGV[13] or '', 1
+    while at <= #packed do
+      local origin = string.sub(packed, at, at)
+      local _, _, base, after = struct.unpack('>BI4I2c0', packed, at)
+      if doubtful[base] then
+        add_claim(base, id, origin, join)
+      end
+      at = after
+    end
+  end
+
   local function rival(origins, bases, shared)
     for _, i in ipairs(shared) do
       local list = claims[bases[i]]
@@ -197,6 +219,8 @@ local function change_names()
     add_claim(changed[i], id, changed_origins[i], join)
   end
   local shared = claim_rooms(id, join, origins, added)
+  recount(removed, join)
+  recount(changed, join)
   local docs = add_own(id, added, origins, told, shared)
   settle_names(id)
   redis.call('HSET', ROOMS, id, ARGV[13])

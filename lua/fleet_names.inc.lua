@@ -58,14 +58,19 @@ local function remove_claim(base, id)
   end
 end
 
--- How the rooms of one instance among these claims are renamed: nil not at all.
-local function rename_of(list, id)
+local function count_of(list, id)
   local count = 0
   for at = 1, #list, CLAIM do
     if string.sub(list, at, at + 15) == id then
       count = count + 1
     end
   end
+  return count
+end
+
+-- How the rooms of one instance among these claims are renamed: nil not at all.
+local function rename_of(list, id)
+  local count = count_of(list, id)
   if count == 0 then
     return nil
   elseif string.sub(list, 1, 16) ~= id then
@@ -476,13 +481,7 @@ end
 -- ---- metadata of an instance's rooms, which dies with them
 
 local function has_claim(base, id)
-  local list = redis.call('HGET', CLAIMS, base) or ''
-  for at = 1, #list, CLAIM do
-    if string.sub(list, at, at + 15) == id then
-      return true
-    end
-  end
-  return false
+  return count_of(redis.call('HGET', CLAIMS, base) or '', id) > 0
 end
 
 local function set_described(id, text)
