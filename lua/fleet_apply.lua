@@ -252,7 +252,8 @@ end
 
 -- ---- the rest of what is kept
 
-local is_same = not has_names and h.digest == ARGV[5] and old_facts == facts and
+local old_tags = not is_first and redis.call('HGET', TAGS, id) or ''
+local is_same = not has_names and h.digest == ARGV[5] and old_facts == facts and old_tags == tags and
   redis.call('HGET', RECORDS, id) == ARGV[4]
 h = h or {
   id = id, owner = owner, override = 0, stale = 0, listed = 0, making = 0, holds = 0, slots = 0,
@@ -278,7 +279,6 @@ local function reindex(old_entries)
   index_add(fresh)
 end
 
-local old_tags = not is_first and redis.call('HGET', TAGS, id) or ''
 local was = {h.listed, h.connections, h.max_connections}
 local old_entries = not is_same and index_entries(h, old_tags) or {}
 meta.rooms = meta.rooms - h.rooms + room_count
