@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_all: the keys of the scripts that change what documents show.
 --
 -- KEYS[1]  sb:{fleet:<realm>:all}:heads  hash     see fleet_head

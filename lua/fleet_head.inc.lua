@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_head: an instance's small record, all that placing and settling need of it.
 -- Wants    HEADS  sb:{fleet:<realm>:all}:heads  hash  id => the fields below, packed
 -- Returns  read_head(id), write_head(head), status_of(head), wanted_list(head)

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_kin: whose an instance is: its processUid's and its node's.
 -- Wants    fleet_all, now
 -- Returns  is_lease_over(owner), leave_uid(id, uid), add_owned(owner, by)

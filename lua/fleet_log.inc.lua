@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_log: versions, totals, the hash of everything, and the events of one step.
 -- Wants    fleet_all
 --          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,

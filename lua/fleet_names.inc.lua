@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_names: who has which base, and so which public ids there are.
 --
 -- A claim is an instance's id (16 bytes), its origin ('0' by a command, '1' otherwise) and its join number (8 bytes,
