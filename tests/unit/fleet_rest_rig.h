@@ -20,6 +20,7 @@
 #include "frame.h"
 #include "json.h"
 #include "rest.h"
+#include "store/fleet_registrations.h"
 #include "store/limits.h"
 
 #define ADMIN "admin-key-0123456789abcdef0123456789"
@@ -41,6 +42,8 @@ struct store_op {
         fleet_read_fn *read;
         store_done_fn *done;
         credential_list_fn *listed;
+        credential_revoked_fn *revoked;
+        fleet_unregistered_fn *unregistered;
     } on;
 };
 
@@ -64,7 +67,7 @@ static struct rig {
 
     enum result result; /* of the store: RESULT_OK, or everything ends so */
     int tokens;         /* of the throttle */
-    enum result describe;
+    enum result describe, registered, added, revoked, unregistered;
     struct fleet_change changes[RIG_INSTANCES];
     struct buf records[RIG_INSTANCES];
     size_t instance_count, reads;
@@ -275,6 +278,73 @@ void credential_list(struct store *store, enum credential_kind kind, credential_
     (void)store;
     assert_int_equal(kind, CREDENTIAL_ADMIN);
     op_new(answer_list, ctx, slot)->on.listed = done;
+}
+
+/* ---- registrations: "register {"name":"a"} seats=1 expires=0", "key registration:… 43" ------------------------ */
+
+static void answer_registered(struct store_op *op)
+{
+    op->on.done(rig.registered, op->ctx);
+}
+
+void fleet_register(struct store *store, struct slice realm,
+                    const struct fleet_registration *registration, store_done_fn *done, void *ctx,
+                    struct store_op **slot)
+{
+    (void)store;
+    buf_printf(&rig.notes, "register %.*s %.*s seats=%u expires=%lld\n", (int)realm.len, realm.data,
+               (int)registration->claims.len, registration->claims.data,
+               registration->max_instances, (long long)registration->expires_ms);
+    op_new(answer_registered, ctx, slot)->on.done = done;
+}
+
+static void answer_added(struct store_op *op)
+{
+    op->on.done(rig.added, op->ctx);
+}
+
+void credential_add(struct store *store, const struct credential *credential, store_done_fn *done,
+                    void *ctx, struct store_op **slot)
+{
+    (void)store;
+    assert_int_equal(credential->kind, CREDENTIAL_AGENT);
+    assert_int_equal(credential->subject.len, strlen("registration:") + 16);
+    buf_printf(&rig.notes, "key %.*s %.13s expires=%lld\n", (int)credential->realm.len,
+               credential->realm.data, credential->subject.data, (long long)credential->expires_ms);
+    op_new(answer_added, ctx, slot)->on.done = done;
+}
+
+static void answer_revoked(struct store_op *op)
+{
+    op->on.revoked(rig.revoked, rig.revoked == RESULT_OK, op->ctx);
+}
+
+void credential_revoke(struct store *store, enum credential_kind kind, struct slice subject_,
+                       struct slice realm, const char *fingerprint, credential_revoked_fn *done,
+                       void *ctx, struct store_op **slot)
+{
+    (void)store, (void)realm;
+    assert_int_equal(kind, CREDENTIAL_AGENT);
+    assert_null(fingerprint);
+    buf_printf(&rig.notes, "revoke %.*s\n", (int)subject_.len, subject_.data);
+    op_new(answer_revoked, ctx, slot)->on.revoked = done;
+}
+
+static void answer_unregistered(struct store_op *op)
+{
+    op->on.unregistered(rig.unregistered, NULL, op->ctx);
+}
+
+void fleet_unregister(struct store *store, struct slice realm, struct slice id,
+                      fleet_unregistered_fn *done, void *ctx, struct store_op **slot)
+{
+    (void)store, (void)realm;
+    if (done == NULL) { /* nobody wants to know */
+        buf_add_text(&rig.notes, "unregister\n");
+        return;
+    }
+    buf_printf(&rig.notes, "unregister %.*s\n", (int)id.len, id.data);
+    op_new(answer_unregistered, ctx, slot)->on.unregistered = done;
 }
 
 void channel_set_bounds(struct store *store, enum channel_kind kind,

@@ -615,6 +615,12 @@ static void test_a_long_list_comes_in_pieces_of_one_version(void **state)
     assert_true(json_parse(buf_slice(&body), &value));
     assert_int_equal(count_of(buf_slice(&body), "\"type\":\"odd\""), MANY / 2);
     buf_clear(&body);
+    rig_ask("GET /v1/rooms?type=%zz&type=x%zz&label=a%:b&instanceId=", KEY, NULL);
+    assert_string_equal(reply.body, DATA("[]"));
+    rig_ask("GET /v1/rooms?type=odd%zz", KEY, NULL); /* outlives its request */
+    read_chunks(&body);
+    assert_true(slice_is(buf_slice(&body), DATA("[]")));
+    buf_clear(&body);
     rig_ask("GET /v1/instances/c000000000000003", KEY, NULL);
     read_chunks(&body);
     assert_true(json_parse(buf_slice(&body), &value));

@@ -98,7 +98,7 @@ bool agent_send(struct fleet_realm *realm, struct slice instance,
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
 
-/* Never changes but for `synced_ms`: another version of it is another one. Whoever wants it beyond the view counts. */
+/* Never changes but for `synced_ms` and `rooms`: another version of it is another one. Whoever wants it beyond the view counts. */
 struct model_instance {
     uint32_t refs;
     char id[FLEET_ID_LEN + 1];
@@ -110,7 +110,7 @@ struct model_instance {
     char *renamed;                    /* one '0' or '1' for each room; NULL: none is */
     char *metadata;                   /* JSON, base → object; NULL: none */
     struct fleet_metadata *described; /* the same, to be asked for a base; NULL: none */
-    struct model_rooms *rooms;        /* by base (model_rooms.c) */
+    struct model_rooms *rooms;        /* by base, once somebody asked (model_rooms.c) */
 };
 struct model_instance *model_instance_ref(struct model_instance *instance);
 void model_instance_unref(struct model_instance **instance);

@@ -156,7 +156,7 @@ struct model_instance *model_find(struct fleet_model *model, struct slice id)
 }
 
 /* The last one of an instance's rooms that is called so. */
-static uint32_t find_in(const struct model_instance *instance, struct slice base, bool is_renamed)
+static uint32_t find_in(struct model_instance *instance, struct slice base, bool is_renamed)
 {
     uint32_t room = model_rooms_last(instance, base);
 

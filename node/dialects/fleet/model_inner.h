@@ -24,11 +24,10 @@ struct model_instance *model_instance_of(const struct fleet_change *change);
 /* ---- model_rooms ------------------------------------------------------------------------------------ */
 
 enum { MODEL_NO_ROOM = UINT32_MAX };
-struct model_rooms *model_rooms_create(const struct fleet_instance *instance);
 void model_rooms_destroy(struct model_rooms **rooms);
 
 /* The last room with this base, and the one before it with the same; MODEL_NO_ROOM: there is none. */
-uint32_t model_rooms_last(const struct model_instance *instance, struct slice base);
+uint32_t model_rooms_last(struct model_instance *instance, struct slice base);
 uint32_t model_rooms_before(const struct model_instance *instance, uint32_t room);
 
 /* ---- model_types ------------------------------------------------------------------------------------ */

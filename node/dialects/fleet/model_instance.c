@@ -50,7 +50,6 @@ struct model_instance *model_instance_of(const struct fleet_change *change)
     instance->owner = slice_dup(change->owner);
     instance->is_stale = change->is_stale;
     instance->instance = image;
-    instance->rooms = model_rooms_create(image);
     if (change->renamed.len == image->room_count && image->room_count > 0)
         instance->renamed = slice_dup(change->renamed);
     if (change->metadata.len > 0) {

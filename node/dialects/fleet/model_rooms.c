@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One instance's rooms by their bases: an open table of the last room with each base, and for each room the one before
- * it with the same base. Two arrays, no more memory than that: an instance of 50,000 rooms is indexed at once.
+ * it with the same base. Made when somebody asks for a room, for most readers ask for all of them.
  */
 #include <stdlib.h>
 
@@ -35,7 +35,7 @@ static uint32_t *slot_of(const struct model_rooms *rooms, const struct fleet_ins
     return &rooms->slots[at];
 }
 
-struct model_rooms *model_rooms_create(const struct fleet_instance *instance)
+static struct model_rooms *rooms_create(const struct fleet_instance *instance)
 {
     struct model_rooms *rooms = xcalloc(1, sizeof *rooms);
     uint32_t size = 2;
@@ -66,8 +66,10 @@ void model_rooms_destroy(struct model_rooms **rooms)
     *rooms = NULL;
 }
 
-uint32_t model_rooms_last(const struct model_instance *instance, struct slice base)
+uint32_t model_rooms_last(struct model_instance *instance, struct slice base)
 {
+    if (instance->rooms == NULL)
+        instance->rooms = rooms_create(instance->instance);
     return *slot_of(instance->rooms, instance->instance, base);
 }
 

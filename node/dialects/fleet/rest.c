@@ -111,6 +111,7 @@ void rest_call_free(struct rest_call **call_ref)
     model_cancel(&call->reading);
     order_forget(&call->order);
     rest_create_forget(&call->create);
+    rest_registering_forget(&call->registering);
     events_forget(&call->events);
     identity_unref(&call->identity);
     buf_fini(&call->text);

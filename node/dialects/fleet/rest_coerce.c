@@ -10,6 +10,16 @@
 
 #include "rest_inner.h"
 
+bool rest_text_of(struct json value, struct buf *texts, struct slice *text_out)
+{
+    size_t from = texts->len;
+
+    if (!json_text(value, texts))
+        return false;
+    *text_out = (struct slice){ texts->data + from, texts->len - from };
+    return true;
+}
+
 enum { DIGITS_MAX = 17, POINT_MAX = 21, POINT_MIN = -6 };
 
 /* The fewest digits that read back as the same number, and where their point is: 0.digits × 10^point. */

@@ -30,13 +30,18 @@ struct rest_filter {
 
 /* ---- queries ------------------------------------------------------------------------------------------ */
 
+/* What cannot be decoded stays as it is. */
 static struct slice decode(struct slice text, struct buf *room)
 {
     char *out = buf_reserve(room, text.len);
     size_t len;
 
-    if (out == NULL || !url_decode(text, URL_PLUS_IS_BLANK, out, &len))
-        return text;
+    if (out == NULL)
+        return (struct slice){ "", 0 };
+    if (!url_decode(text, URL_PLUS_IS_BLANK, out, &len)) {
+        memcpy(out, text.data, text.len);
+        len = text.len;
+    }
     room->len += len;
     return (struct slice){ out, len };
 }

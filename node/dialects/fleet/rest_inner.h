@@ -18,12 +18,14 @@
  *     rest_create  a room is to be made      rest_coerce, rest_place
  *     rest_order   other commands
  *     rest_token   short-lived tokens for streams
+ *     rest_register  keys for single agents
  *     events       streams
  *     rest_reply   envelopes, causes, audit: each answer goes through here
  */
 struct events;
 struct rest_call;
 struct rest_create;
+struct rest_registering;
 typedef void rest_handle_fn(struct rest_call *call);
 
 enum rest_trait {
@@ -64,10 +66,11 @@ struct rest_call {
     struct model_wait *reading;
     struct order *order;
     struct rest_create *create; /* what the answer says of the room                       */
-    struct events *events;      /* a stream that has not begun                            */
-    struct identity *identity;  /* of a key that Redis knows                              */
-    struct json body;           /* JSON_ABSENT: there is none, or it is another type's    */
-    struct buf text;            /* what the parameter stands for, or a query's key        */
+    struct rest_registering *registering;
+    struct events *events;     /* a stream that has not begun                            */
+    struct identity *identity; /* of a key that Redis knows                              */
+    struct json body;          /* JSON_ABSENT: there is none, or it is another type's    */
+    struct buf text;           /* what the parameter stands for, or a query's key        */
 };
 
 /* ---- rest ------------------------------------------------------------------------------------------ */
@@ -164,8 +167,7 @@ bool rest_filter_takes(const struct rest_filter *filter, const struct model_inst
 bool rest_filter_takes_room(const struct rest_filter *filter, const struct model_instance *instance,
                             size_t room);
 
-/* Steps through a query: decoded, where it can be. The slices point into the query and into `room`, which is
- * initialised for all of it. */
+/* Steps through a query: decoded, where it can be. The slices point into `room`, which is initialised for all of it. */
 void rest_query_room(struct buf *room, struct slice query);
 bool rest_query_next(struct slice *query, struct buf *room, struct slice *name_out,
                      struct slice *value_out);
@@ -187,13 +189,16 @@ rest_handle_fn rest_get_stats, rest_get_instances, rest_get_instance, rest_get_i
     rest_get_rooms, rest_get_room;
 rest_handle_fn rest_create_room, rest_delete_room, rest_drain_instance, rest_undrain_instance,
     rest_describe_room;
-rest_handle_fn rest_make_token;
+rest_handle_fn rest_make_token, rest_register, rest_unregister;
 rest_handle_fn events_open;
 
 /* ---- rest_coerce: what a validator makes of scalars --------------------------------------------------------- */
 
 /* The text of a string, number, boolean, null, or of the only item of an array. False: it has none. */
 bool rest_coerce_text(struct json value, struct buf *out);
+
+/* A string's text, appended to `texts`, where there is room reserved for it. False: it is none. */
+bool rest_text_of(struct json value, struct buf *texts, struct slice *text_out);
 
 /* A number as JavaScript writes it. */
 void rest_write_number(struct buf *out, double number);
@@ -226,6 +231,7 @@ void rest_token_check(struct rest_call *call); /* the one in call->text */
 /* The events of a stream that has not begun. */
 void events_forget(struct events **events);
 void rest_create_forget(struct rest_create **create);
+void rest_registering_forget(struct rest_registering **registering);
 
 /* ---- events ---------------------------------------------------------------------------------------------------- */
 

@@ -8,16 +8,6 @@
 
 #include "rest_inner.h"
 
-static bool text_of(struct json value, struct buf *texts, struct slice *text_out)
-{
-    size_t from = texts->len;
-
-    if (!json_text(value, texts))
-        return false;
-    *text_out = (struct slice){ texts->data + from, texts->len - from };
-    return true;
-}
-
 /* ---- tags ---------------------------------------------------------------------------------------------- */
 
 /* A tag of zeros is no hash of anything: no instance has it. */
@@ -38,9 +28,9 @@ static bool labels_read(struct rest_placement *placement, struct json object,
     while (json_next_member(object, &offset, &name, &value)) {
         struct fleet_label label = { .value = { NULL, 0 } };
 
-        if (!text_of(name, &placement->texts, &label.key))
+        if (!rest_text_of(name, &placement->texts, &label.key))
             return false;
-        if (value.type != JSON_STRING || !text_of(value, &placement->texts, &label.value))
+        if (value.type != JSON_STRING || !rest_text_of(value, &placement->texts, &label.value))
             label.value = (struct slice){ NULL, 0 };
         fleet_labels_set(labels, count, FLEET_STATE_LABELS, &label);
     }
@@ -83,7 +73,7 @@ static void add_type(struct rest_placement *placement, struct slice type, struct
 {
     uint8_t *tag = tag_new(placement);
 
-    if (other.type != JSON_ABSENT && !text_of(other, &placement->texts, &type))
+    if (other.type != JSON_ABSENT && !rest_text_of(other, &placement->texts, &type))
         return;
     fleet_tag(FLEET_TAG_TYPE, type, (struct slice){ NULL, 0 }, tag);
 }
@@ -97,8 +87,8 @@ static struct slice pin_of(struct rest_placement *placement, struct json value)
 
     if (value.type == JSON_ABSENT)
         return (struct slice){ NULL, 0 };
-    if (value.type != JSON_STRING || !text_of(value, &placement->texts, &text) || text.len == 0 ||
-        text.len > FLEET_UID_MAX)
+    if (value.type != JSON_STRING || !rest_text_of(value, &placement->texts, &text) ||
+        text.len == 0 || text.len > FLEET_UID_MAX)
         return SLICE_LITERAL("-");
     return text;
 }
@@ -172,8 +162,8 @@ static bool metadata_collect(struct json object, struct buf *texts,
     while (json_next_member(object, &offset, &name, &value)) {
         struct fleet_label pair;
 
-        if (!text_of(name, texts, &pair.key) || value.type != JSON_STRING ||
-            !text_of(value, texts, &pair.value) || fleet_units(pair.key) > REST_METADATA_KEY ||
+        if (!rest_text_of(name, texts, &pair.key) || value.type != JSON_STRING ||
+            !rest_text_of(value, texts, &pair.value) || fleet_units(pair.key) > REST_METADATA_KEY ||
             fleet_units(pair.value) > REST_METADATA_VALUE)
             return false;
         fleet_labels_set(pairs, count, REST_METADATA_MAX, &pair);

@@ -17,6 +17,8 @@ static const struct rest_route routes[] = {
     { HTTP_POST, "instances/{}/drain", rest_drain_instance, REST_AUDITED },
     { HTTP_GET, "instances/{}/rooms", rest_get_instance_rooms, REST_PLAIN },
     { HTTP_POST, "instances/{}/undrain", rest_undrain_instance, REST_AUDITED },
+    { HTTP_POST, "registrations", rest_register, REST_AUDITED },
+    { HTTP_DELETE, "registrations/{}", rest_unregister, REST_AUDITED },
     { HTTP_GET, "rooms", rest_get_rooms, REST_PLAIN },
     { HTTP_POST, "rooms", rest_create_room, REST_AUDITED },
     { HTTP_GET, "rooms/{}", rest_get_room, REST_RAW },
