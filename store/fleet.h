@@ -255,7 +255,7 @@ struct fleet_reading {
         *changes; /* after `after`, oldest first                                */
     size_t change_count;
     bool
-        has_more; /* the changes were cut (about 512 KiB): read on after the last one's version    */
+        has_more; /* the changes were cut (about 128 KiB): read on after the last one's version    */
     bool is_anew; /* what is older than `after` is not known any more (or Redis lost it): these are
                         all instances; forget others                                                  */
     const struct slice

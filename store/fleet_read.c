@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "store/fleet_inside.h"
 
-enum { READ_BYTES_MAX = 512 * 1024, ROOM_HEAD = 5, NONE = -1 };
+enum { READ_BYTES_MAX = 128 * 1024, ROOM_HEAD = 5, NONE = -1 };
 
 struct reading {
     fleet_read_fn *done;
