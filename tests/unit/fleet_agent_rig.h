@@ -13,6 +13,7 @@
 #include "inbox.h"
 #include "rest.h"
 #include "store/fleet.h"
+#include "store/fleet_registrations.h"
 
 /*
  * Agents and orders of one node without anything around: sockets, the store, other nodes, the model and REST are
@@ -24,6 +25,7 @@ union op_done {
     fleet_removed_fn *removed;
     fleet_order_fn *placed;
     fleet_beat_fn *beat;
+    fleet_admitted_fn *admitted;
     model_done_fn *model;
     call_done_fn *call;
 };
@@ -111,9 +113,10 @@ void fleet_apply(struct store *store, struct slice realm, const struct fleet_sta
 {
     (void)store, (void)realm;
     assert_true(slice_is(state->owner, "n1"));
-    note("apply %s seq=%u poll=%" PRIu64 " +%zu ~%zu -%zu%s%s%s", name_of(state->id), state->seq,
-         state->poll, state->added_count, state->changed_count, state->removed_count,
-         state->is_repeat ? " repeat" : "", state->replaced != NULL ? " for " : "",
+    note("apply %s%s seq=%u poll=%" PRIu64 " +%zu ~%zu -%zu%s%s%s", name_of(state->id),
+         state->document.len > 0 ? " whole" : "", state->seq, state->poll, state->added_count,
+         state->changed_count, state->removed_count, state->is_repeat ? " repeat" : "",
+         state->replaced != NULL ? " for " : "",
          state->replaced != NULL ? name_of(state->replaced->id) : "");
     op_start("apply", (union op_done){ .applied = done }, ctx, slot);
 }
@@ -184,6 +187,31 @@ void fleet_beat(struct store *store, struct slice realm, struct slice node, uint
         note("beat %u", ttl_ms);
     if (ttl_ms > 0)
         op_start("beat", (union op_done){ .beat = done }, ctx, slot);
+}
+
+void fleet_admit(struct store *store, struct slice realm, struct slice id, struct slice instance,
+                 struct slice owner, fleet_admitted_fn *done, void *ctx, struct store_op **slot)
+{
+    (void)store, (void)realm, (void)owner;
+    note("admit %s to %.*s", name_of(instance), (int)id.len, id.data);
+    op_start("admit", (union op_done){ .admitted = done }, ctx, slot);
+}
+
+void fleet_dismiss(struct store *store, struct slice realm, struct slice id, struct slice instance,
+                   store_done_fn *done, void *ctx, struct store_op **slot)
+{
+    (void)store, (void)realm;
+    note("dismiss %s from %.*s", name_of(instance), (int)id.len, id.data);
+    if (done != NULL)
+        op_start("dismiss", (union op_done){ .done = done }, ctx, slot);
+}
+
+static inline void answer_admit(enum result result, const char *claims)
+{
+    struct store_op *op = take_op("admit");
+
+    op->done.admitted(result, &(struct fleet_registration){ .claims = slice_of(claims) }, op->ctx);
+    free(op);
 }
 
 static inline void answer(const char *name, enum result result)

@@ -107,6 +107,106 @@ static void a_revoked_key_ends_it(void **state)
     gone(ws);
 }
 
+/* ---- registrations -------------------------------------------------------------------------------------- */
+
+static char registered[] = "registration:7";
+
+static struct ws *arrive_registered(void)
+{
+    struct ws *ws;
+
+    rig.identity.subject = registered;
+    rig_auth(AUTH_OK);
+    rig.config.fleet_shared_keys = false;
+    ws = arrive_with("frt_k,rivalis-fleet.v1");
+    rig_expect("r: upgrade", "pause", "admit A to 7");
+    return ws;
+}
+
+static void a_registration_has_places(void **state)
+{
+    struct ws *ws = arrive_registered();
+
+    (void)state;
+    answer_admit(RESULT_UNAVAILABLE, NULL);
+    pass(500);
+    rig_expect("admit A to 7");
+    answer_admit(RESULT_OK, "{}");
+    rig_expect("fleet/hello 1=A 2=3 3=1000 4=3", "fleet/poll 1=poll_1 3=active 4=3", "continue");
+    gone(ws);
+    rig_expect("dismiss A from 7");
+    answer("dismiss", RESULT_UNCERTAIN);
+    pass(100);
+    rig_expect("dismiss A from 7");
+    answer("dismiss", RESULT_NOT_FOUND);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+static void a_registration_without_a_place_refuses(void **state)
+{
+    struct ws *ws = arrive_registered();
+
+    (void)state;
+    answer_admit(RESULT_REFUSED, "{}");
+    rig_expect("close 4001 agent_refused");
+    gone(ws);
+}
+
+static void who_goes_before_it_has_a_place_gives_it_back(void **state)
+{
+    struct ws *ws = arrive_registered();
+
+    (void)state;
+    gone(ws);
+    rig_expect("cancel admit", "dismiss A from 7");
+}
+
+static void a_registration_that_ends_while_it_is_asked(void **state)
+{
+    struct ws *ws = arrive_registered();
+
+    (void)state;
+    rig_revoke();
+    rig_expect("cancel admit", "dismiss A from 7", "close 4001 agent_refused");
+    gone(ws);
+}
+
+static const struct {
+    const char *claims;
+    bool holds;
+} claims[] = {
+    { "{}", true },
+    { "{\"name\":\"eu1\",\"endpointUrl\":\"wss://e\",\"labels\":{}}", true },
+    { "{\"name\":\"eu\\u0031\"}", true },
+    { "{\"name\":\"eu2\"}", false },
+    { "{\"endpointUrl\":\"wss://f\"}", false },
+    { "{\"labels\":{\"region\":\"eu\"}}", false },
+    { "nonsense", false },
+};
+
+static void a_state_says_what_its_registration_claims(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(claims); i++) {
+        struct ws *ws;
+
+        fake.id_count = 0;
+        ws = arrive_registered();
+        answer_admit(RESULT_OK, claims[i].claims);
+        say_state(ws, STATE(.poll = 1, .seq = 1));
+        if ((ops_waiting("apply") == 1) != claims[i].holds)
+            fail_msg("%s", claims[i].claims);
+        if (claims[i].holds)
+            answer_apply(RESULT_NOT_FOUND); /* it waits, and goes with the rest */
+        gone(ws);
+        pass(100);
+        if (claims[i].holds)
+            answer_apply(RESULT_REFUSED);
+        answer("dismiss", RESULT_OK);
+        buf_clear(&rig.notes);
+    }
+}
+
 /* ---- polls -------------------------------------------------------------------------------------------- */
 
 static void a_state_is_applied_and_its_hash_known(void **state)
@@ -115,7 +215,7 @@ static void a_state_is_applied_and_its_hash_known(void **state)
 
     (void)state;
     say_state(ws, STATE(.poll = 1, .seq = 1, .hash = "h1", .rooms = "abc", .status = "draining"));
-    rig_expect("apply A seq=1 poll=1 +3 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +3 ~0 -0");
     pass(1000);
     rig_expect("fleet/poll 1=poll_2 3=active 4=3"); /* it is not there yet */
     answer_apply(RESULT_OK);
@@ -364,18 +464,18 @@ static void what_redis_does_not_answer_is_tried_again(void **state)
 
     (void)state;
     say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0");
     answer_apply(RESULT_UNAVAILABLE);
     pass(50);
     rig_expect_nothing();
     pass(50);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0");
     answer_apply(RESULT_UNCERTAIN);
     pass(200);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 repeat");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0 repeat");
     answer_apply(RESULT_UNAVAILABLE);
     pass(400);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 repeat");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0 repeat");
     answer_apply(RESULT_OK);
     answer_model(RESULT_OK);
     left(ws);
@@ -465,7 +565,7 @@ static void a_lost_record_gets_everything(void **state)
     say_state(ws, STATE(.poll = 2, .seq = 2, .rooms = "bc"));
     rig_expect("apply A seq=2 poll=2 +1 ~0 -1");
     answer_apply(RESULT_NOT_FOUND);
-    rig_expect("apply A seq=2 poll=2 +2 ~0 -0");
+    rig_expect("apply A whole seq=2 poll=2 +2 ~0 -0");
     answer_apply(RESULT_OK);
     answer_model(RESULT_OK);
     pass(1000);
@@ -489,11 +589,11 @@ static void an_orphan_is_replaced(void **state)
     model_put("00000000000000ff", "dead", STATE_MESSAGE);
     answer_apply_as(RESULT_CONFLICT, &conflict);
     answer_model(RESULT_OK);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 for B");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0 for B");
     answer_apply_as(RESULT_CONFLICT, &conflict);
     model_forget();
     answer_model(RESULT_OK);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0"); /* it has gone meanwhile */
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0"); /* it has gone meanwhile */
     answer_apply(RESULT_OK);
     answer_model(RESULT_OK);
     left(ws);
@@ -542,7 +642,7 @@ static void what_was_said_before_it_went_is_told(void **state)
     (void)state;
     say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
     gone(ws);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0");
     answer_apply(RESULT_OK);
     rig_expect("remove A version=7 rooms=1");
     answer_remove(RESULT_OK);
@@ -559,6 +659,11 @@ int main(void)
         TEST(who_cannot_be_judged_in_time_comes_again),
         TEST(who_goes_before_he_is_judged),
         TEST(a_revoked_key_ends_it),
+        TEST(a_registration_has_places),
+        TEST(a_registration_without_a_place_refuses),
+        TEST(who_goes_before_it_has_a_place_gives_it_back),
+        TEST(a_registration_that_ends_while_it_is_asked),
+        TEST(a_state_says_what_its_registration_claims),
         TEST(a_state_is_applied_and_its_hash_known),
         TEST(every_twelfth_poll_asks_for_everything),
         TEST(a_silent_agent_turns_stale_and_goes),

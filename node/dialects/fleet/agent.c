@@ -56,6 +56,8 @@ static void join(struct agent *agent)
     snprintf(agent->log.context, sizeof agent->log.context, "conn=%" PRIu64 " dialect=fleet id=%s",
              ws_number(agent->ws), agent->id);
     log_info(&agent->log, "agent.join", "realm=%s", log_quote(realm->name, strlen(realm->name)));
+    deadline_clear(&agent->limit);
+    deadline_clear(&agent->retry);
     HASH_ADD(hh, realm->agents, id, FLEET_ID_LEN, agent);
     agent->fleet->node->metrics.fleet_agents++;
     agent_fill_bucket(agent);
@@ -71,6 +73,7 @@ static void leave(struct agent *agent)
     auth_release(&agent->hold);
     model_cancel(&agent->naming);
     agent_stop_tasks(agent);
+    agent_leave_seat(agent);
     agent_leave(agent);
 }
 
@@ -80,6 +83,7 @@ static void let_go(struct agent *agent)
     deadline_clear(&agent->retry);
     auth_cancel(&agent->check);
     auth_release(&agent->hold);
+    agent_drop_seat(agent);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------- */
@@ -201,5 +205,7 @@ void agent_destroy(struct agent **agent_ref)
     agent_forget_applied(agent);
     list_remove(&agent->node);
     free(agent->ticket);
+    free(agent->seat);
+    free(agent->claims);
     free(agent);
 }

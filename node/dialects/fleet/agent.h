@@ -11,6 +11,7 @@
  *
  *     agent            its states, its WebSocket
  *     agent_door       from the upgrade to the admission
+ *     agent_seat       registrations
  *     agent_poll       hello and polls; who does not answer
  *     agent_receive    what it sends, up to whose business that is
  *     agent_state      states that it sends, or does not
@@ -56,7 +57,8 @@ struct agent {
     char id[FLEET_ID_LEN + 1];
     struct log log;
 
-    char *ticket; /* until it is admitted */
+    char *ticket;        /* until it is admitted */
+    char *seat, *claims; /* of its registration; NULL: it has none */
     struct peer peer;
     struct auth_check *check;
     struct auth_hold hold;
@@ -123,6 +125,21 @@ static inline struct slice agent_owner(const struct agent *agent)
 
 void agent_arrive(struct http_request *request, void *fleet);
 void agent_admit(struct agent *agent); /* on entering AGENT_ADMITTING's socket */
+
+void agent_refuse(struct agent *agent);
+
+/* ---- agent_seat ------------------------------------------------------------------------------------- */
+
+/* The id of the registration whose key that is; nothing: it is a key like any. */
+struct slice agent_registration(const struct identity *identity);
+
+/* Opens the agent, or refuses it, when it is known whether there is a place. */
+void agent_take_seat(struct agent *agent, struct slice registration);
+void agent_leave_seat(struct agent *agent);
+void agent_drop_seat(struct agent *agent); /* of an agent that has not opened */
+
+/* What of the state is not as its registration claims; NULL: all is. */
+const char *agent_broken_claim(const struct agent *agent, const struct fleet_state_message *state);
 
 /* ---- agent_poll ------------------------------------------------------------------------------------- */
 

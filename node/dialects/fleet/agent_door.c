@@ -30,38 +30,47 @@ static void turn_away(struct agent *agent, enum close_reason reason)
     ws_close(agent->ws, reason);
 }
 
-static void refuse(struct agent *agent)
+void agent_refuse(struct agent *agent)
 {
     agent->fleet->node->metrics.fleet_auth_failures[FLEET_AUDIENCE_AGENT]++;
-    log_peer(LOG_WARN, &agent->log, "agent.refused", "key=%s",
-             agent->ticket[0] != '\0' ? "unknown" : "none");
+    log_peer(LOG_WARN, &agent->log, "agent.refused", "what=%s",
+             agent->ticket != NULL ? "key" : "registration");
     turn_away(agent, CLOSE_AGENT_REFUSED);
 }
 
 static void on_key_ended(struct auth_hold *hold)
 {
-    agent_kick(LIST_ENTRY(hold, struct agent, hold), FLEET_KICK_REVOKED);
+    struct agent *agent = LIST_ENTRY(hold, struct agent, hold);
+
+    if (agent->state == AGENT_ADMITTING)
+        agent_refuse(agent);
+    else
+        agent_kick(agent, FLEET_KICK_REVOKED);
 }
 
 /* `identity` NULL: a key of the configuration. */
 static void let_in(struct agent *agent, struct identity *identity)
 {
     const char *realm = identity != NULL ? identity->realm : "default";
+    struct slice registration = { NULL, 0 };
     unsigned char dice[FLEET_ID_LEN / 2];
 
+    if (identity != NULL)
+        registration = agent_registration(identity);
     if (agent->fleet->node->is_draining || uv_random(NULL, NULL, dice, sizeof dice, 0, NULL) != 0) {
         turn_away(agent, CLOSE_AGENT_SHUTDOWN);
         return;
     }
     hex_write(dice, sizeof dice, agent->id);
-    deadline_clear(&agent->limit);
-    deadline_clear(&agent->retry);
     free(agent->ticket);
     agent->ticket = NULL;
     agent->realm = fleet_realm_of(agent->fleet, slice_of(realm));
     if (identity != NULL)
         auth_follow(agent->fleet->node->auth, &agent->hold, identity, on_key_ended);
-    agent_enter(agent, AGENT_OPEN);
+    if (registration.len > 0)
+        agent_take_seat(agent, registration);
+    else
+        agent_enter(agent, AGENT_OPEN);
 }
 
 /* ---- the question ------------------------------------------------------------------------------------- */
@@ -80,7 +89,7 @@ static void answer(struct agent *agent, const struct auth_outcome *outcome)
     else if (outcome->answer == AUTH_UNKNOWN)
         deadline_set(agent->fleet->deadlines, &agent->retry, ASK_AGAIN_MS, on_ask_again);
     else
-        refuse(agent);
+        agent_refuse(agent);
 }
 
 static void on_checked(const struct auth_outcome *outcome, void *ctx)
@@ -125,7 +134,7 @@ void agent_admit(struct agent *agent)
     struct fleet *fleet = agent->fleet;
 
     if (!may_be_good(agent)) {
-        refuse(agent);
+        agent_refuse(agent);
     } else if (fleet->node->config->fleet_shared_keys &&
                agent_keys_have(fleet->agent_keys, slice_of(agent->ticket))) {
         let_in(agent, NULL);

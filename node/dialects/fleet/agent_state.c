@@ -144,6 +144,8 @@ static bool is_acceptable(struct agent *agent, const struct fleet_state_message 
     struct fleet_fault fault = fleet_state_judge(message);
 
     if (fault.field == NULL)
+        fault.field = agent_broken_claim(agent, message);
+    if (fault.field == NULL)
         return is_in_order(agent, message);
     agent_reject(agent, fault.field, fault.limit);
     return false;
