@@ -13,7 +13,7 @@
 -- ARGV[8]  url        of the endpoint, as JSON
 -- ARGV[9]  types      as JSON
 -- ARGV[10] tags       16 bytes each
--- ARGV[11] document   InstanceInfo up to its rooms; '': what follows are differences
+-- ARGV[11] document   InstanceInfo up to its rooms, for its join; '': it has joined
 -- ARGV[12] rest       InstanceInfo behind its rooms
 -- ARGV[13] rooms      all of them: see fleet_all
 -- ARGV[14] added      origin ('0' by a command, '1'), base (behind 2 bytes), tail (behind 4)
@@ -82,12 +82,8 @@ end
 local facts = struct.pack('>I4c0I4c0I4c0', #uid, uid, #ARGV[7], ARGV[7], #ARGV[9], ARGV[9])
 local old_facts = h and redis.call('HGET', FACTS, id)
 local old_uid = old_facts and struct.unpack('>I4c0', old_facts)
-local has_names = is_first or document ~= '' or old_uid ~= uid or ARGV[14] ~= '' or ARGV[15] ~= '' or
-  ARGV[16] ~= '' or ARGV[17] ~= ''
-
-if not has_names and h.rooms ~= room_count then
-  return {2}
-end
+local has_names = is_first or h.rooms ~= room_count or old_uid ~= uid or ARGV[14] ~= '' or
+  ARGV[15] ~= '' or ARGV[16] ~= '' or ARGV[17] ~= ''
 
 -- ---- the rooms' names, and all events but the last
 
@@ -169,12 +165,13 @@ local function change_names()
   local origins, added, told = read_added(ARGV[14])
   local changed_origins, changed = read_changed(ARGV[15])
   local removed = read_bases(ARGV[16])
-  if h and document ~= '' then -- all of it again, from somebody who does not know how far it had come
+  if (h and h.rooms or 0) + #added - #removed ~= room_count then
+    if is_first or #added ~= room_count or #removed + #changed > 0 then
+      return {2}
+    end
+    -- all of it again, from somebody who does not know how far it had come
     starts_over = true
     removed = bases_of_rooms(redis.call('HGET', ROOMS, id) or '')
-  end
-  if h and h.rooms + #added - #removed ~= room_count then
-    return {2}
   end
 
   local replaced, leaving

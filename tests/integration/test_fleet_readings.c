@@ -272,7 +272,7 @@ static void types_are_a_sorted_union(void **state)
 
 /* ---- the hash ------------------------------------------------------------------------------------ */
 
-enum { WALKERS = 5, BASES = 6, STEPS = 300 };
+enum { WALKERS = 5, BASES = 6, STEPS = 300, ROUNDS = 10 };
 
 static void wander(struct game *game)
 {
@@ -335,7 +335,7 @@ static void read_text(char *text, size_t size, char hash[FLEET_HASH_LEN + 1])
  * has: names and hash must be the same, and everything must go when all leave. */
 static void two_histories_to_one_state(void **state)
 {
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < ROUNDS; round++) {
         struct game games[WALKERS], *order[WALKERS];
         char walked[1024], made[1024], hash_walked[FLEET_HASH_LEN + 1],
             hash_made[FLEET_HASH_LEN + 1];
