@@ -225,7 +225,7 @@ local function change_names()
   sort_foreign()
   know_foreign(0, join)
   if is_first then
-    tell('event: instance:join\ndata: ' .. document .. table.concat(docs, ',') .. ARGV[12] .. '\n\n')
+    tell_list('event: instance:join\ndata: ' .. document, docs, ARGV[12] .. '\n\n')
   end
   know(own_names, own_docs)
   know_foreign(join, math.huge)
