@@ -381,7 +381,7 @@ static inline enum result rig_stale(const struct game *game)
     char event[128];
     struct outcome outcome = { 0 };
 
-    snprintf(event, sizeof event, "event: instance:stale\ndata: {\"id\":\"%s\"}\n\n", game->id);
+    snprintf(event, sizeof event, "event: instance:stale\ndata: {\"id\":\"%.16s\"}\n\n", game->id);
     fleet_stale(store, REALM, slice_of(game->id), game->owner, slice_of(event), rig_on_done,
                 &outcome, &outcome.slot);
     return rig_wait(&outcome);
@@ -402,7 +402,7 @@ struct rig_leaving {
 
 static inline void rig_make_leaving(struct rig_leaving *made, const struct game *game)
 {
-    snprintf(made->event, sizeof made->event, "event: instance:leave\ndata: {\"id\":\"%s\"}\n\n",
+    snprintf(made->event, sizeof made->event, "event: instance:leave\ndata: {\"id\":\"%.16s\"}\n\n",
              game->id);
     for (size_t i = 0; i < game->last_count; i++)
         made->bases[i] = slice_of(game->last[i].base);
