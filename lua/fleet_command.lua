@@ -13,7 +13,7 @@
 -- Returns  {0, id, owner, url, command}
 --          {refusal}   enum fleet_refusal: no such instance, or 32 are under way; nothing was written
 -- Repeat   not safe
--- Cost     O(1); COST_COMMAND
+-- Cost     O(1); 18 us
 
 local HEADS, COMMANDS, DUE, NUMBER = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local UNKNOWN, BUSY = 3, 6

@@ -3,7 +3,7 @@
 -- Wants    fleet_all
 --          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,
 --                         now (8 bytes each, big-endian)
--- Returns  meta, tell(event), tell_all(kind, documents), next_version(id), mix(digits), count_types(json, by), finish()
+-- Returns  meta, tell(event), tell_all(kind, documents), tell_list(head, documents, tail), next_version(id), mix(digits), count_types(json, by), finish()
 local EXTRA_MS = 60000         -- as in channel_append
 local NUMBERS_PER_MS = 1024
 local ENTRY_MAX = 262144
@@ -109,23 +109,55 @@ end
 
 -- ---- events
 
-local events = {}
+-- Texts may be many megabytes: they stay in pieces until an entry is made of them, once. An entry begins with a piece
+-- for its number and holds whole events, about 256 KiB of them, or one that is larger.
+local pieces, n_pieces = {}, 0
+local starts = {} -- of entries among the pieces
+local entry_bytes, all_bytes = 0, 0
+
+local function begin_event(bytes)
+  if #starts == 0 or entry_bytes + bytes > ENTRY_MAX then
+    n_pieces = n_pieces + 1
+    starts[#starts + 1] = n_pieces
+    entry_bytes = 0
+  end
+  entry_bytes, all_bytes = entry_bytes + bytes, all_bytes + bytes
+end
 
 local function tell(event)
-  events[#events + 1] = event
+  begin_event(#event)
+  n_pieces = n_pieces + 1
+  pieces[n_pieces] = event
 end
 
 -- An event of this kind for each document.
 local function tell_all(kind, documents)
   local head = 'event: ' .. kind .. '\ndata: '
-  local from, bytes = 1, 0
   for i = 1, #documents do
-    bytes = bytes + #documents[i] + #head + 2
-    if bytes > ENTRY_MAX or i == #documents then
-      tell(head .. table.concat(documents, '\n\n' .. head, from, i) .. '\n\n')
-      from, bytes = i + 1, 0
-    end
+    begin_event(#head + #documents[i] + 2)
+    pieces[n_pieces + 1], pieces[n_pieces + 2], pieces[n_pieces + 3] = head, documents[i], '\n\n'
+    n_pieces = n_pieces + 3
   end
+end
+
+-- One event with all these documents within.
+local function tell_list(head, documents, tail)
+  local bytes = #head + #tail + #documents
+  for i = 1, #documents do
+    bytes = bytes + #documents[i]
+  end
+  begin_event(bytes)
+  n_pieces = n_pieces + 1
+  pieces[n_pieces] = head
+  for i = 1, #documents do
+    pieces[n_pieces + 1], pieces[n_pieces + 2] = documents[i], ','
+    n_pieces = n_pieces + 2
+  end
+  if #documents > 0 then
+    n_pieces = n_pieces - 1
+  end
+  n_pieces = n_pieces + 1
+  pieces[n_pieces] = tail
 end
 
 -- The hash that is kept is the one that was told last.
@@ -137,22 +169,6 @@ local function tell_sync()
   meta.hash = hash
   tell(string.format('event: sync\ndata: {"instances":%.0f,"rooms":%.0f,"connections":%.0f,"roomTypes":',
     meta.instances, meta.rooms, meta.connections) .. meta.types .. ',"stateHash":"' .. meta.hash .. '"}\n\n')
-end
-
--- Whole events, about 256 KiB together.
-local function payloads_of(list)
-  local payloads, from, bytes, total = {}, 1, 0, 0
-  for i = 1, #list do
-    if bytes > 0 and bytes + #list[i] > ENTRY_MAX then
-      payloads[#payloads + 1] = table.concat(list, '', from, i - 1)
-      from, bytes = i, 0
-    end
-    bytes, total = bytes + #list[i], total + #list[i]
-  end
-  if bytes > 0 then
-    payloads[#payloads + 1] = table.concat(list, '', from)
-  end
-  return payloads, total
 end
 
 local function first_number()
@@ -181,15 +197,16 @@ local function trim_log(number, length)
 end
 
 local function append_events()
-  local payloads, total = payloads_of(events)
   local dropped = 0
-  for i = 1, #payloads do
+  starts[#starts + 1] = n_pieces + 1
+  for i = 1, #starts - 1 do
     local number = redis.call('INCR', LAST)
     if number == 1 then
       number = first_number()
     end
-    local entry = struct.pack('>I8I8', number, now + ttl) .. payloads[i]
-    if total <= PUBLISH_MAX or i == #payloads then
+    pieces[starts[i]] = struct.pack('>I8I8', number, now + ttl)
+    local entry = table.concat(pieces, '', starts[i], starts[i + 1] - 1)
+    if all_bytes <= PUBLISH_MAX or i == #starts - 1 then
       redis.call('SPUBLISH', topic, entry)
     end
     local length = redis.call('RPUSH', LIST, entry)
@@ -197,7 +214,7 @@ local function append_events()
       dropped = dropped + trim_log(number, length)
     end
   end
-  if #payloads > 0 and redis.call('PTTL', LIST) < ttl then
+  if n_pieces > 0 and redis.call('PTTL', LIST) < ttl then
     redis.call('PEXPIRE', LIST, life)
     redis.call('PEXPIRE', LAST, life + EXTRA_MS, 'GT')
     redis.call('PEXPIRE', SETTLED, life + EXTRA_MS, 'GT')

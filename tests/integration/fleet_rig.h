@@ -99,6 +99,7 @@ static inline int rig_start(void **state)
     };
     int failed = start(state);
 
+    free(support_redis_command(redis, "CONFIG SET appendonly no")); /* nothing is killed here */
     channel_set_bounds(store, CHANNEL_FLEET, &bounds);
     return failed;
 }
@@ -301,10 +302,8 @@ static inline void rig_fill(struct rig_state *made, struct game *game)
     rig_compare(made, game);
     state->record = slice_of(made->record);
     state->digest = slice_of(made->digest);
-    if (!game->is_applied) {
-        state->document = slice_of(made->document);
-        state->rest = SLICE_LITERAL("]}");
-    }
+    state->document = slice_of(made->document);
+    state->rest = SLICE_LITERAL("]}");
 }
 
 static inline void rig_on_applied(enum result result, const struct fleet_applied *applied,
@@ -382,7 +381,7 @@ static inline enum result rig_stale(const struct game *game)
     char event[128];
     struct outcome outcome = { 0 };
 
-    snprintf(event, sizeof event, "event: instance:stale\ndata: {\"id\":\"%s\"}\n\n", game->id);
+    snprintf(event, sizeof event, "event: instance:stale\ndata: {\"id\":\"%.16s\"}\n\n", game->id);
     fleet_stale(store, REALM, slice_of(game->id), game->owner, slice_of(event), rig_on_done,
                 &outcome, &outcome.slot);
     return rig_wait(&outcome);
@@ -403,7 +402,7 @@ struct rig_leaving {
 
 static inline void rig_make_leaving(struct rig_leaving *made, const struct game *game)
 {
-    snprintf(made->event, sizeof made->event, "event: instance:leave\ndata: {\"id\":\"%s\"}\n\n",
+    snprintf(made->event, sizeof made->event, "event: instance:leave\ndata: {\"id\":\"%.16s\"}\n\n",
              game->id);
     for (size_t i = 0; i < game->last_count; i++)
         made->bases[i] = slice_of(game->last[i].base);

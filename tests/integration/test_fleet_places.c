@@ -207,11 +207,6 @@ static void check_one(int fleet)
         settle_one(one);
 }
 
-static void fast_redis(void)
-{
-    free(support_redis_command(redis, "CONFIG SET appendonly no"));
-}
-
 static void make_games(void)
 {
     memset(games, 0, sizeof games);
@@ -227,7 +222,6 @@ static void make_games(void)
 static void random_fleets_agree_with_the_model(void **state)
 {
     (void)state;
-    fast_redis();
     make_games();
     for (int fleet = 0; fleet < FLEETS; fleet++) {
         change_one(&games[rig_random() % GAMES]);
@@ -277,7 +271,6 @@ static void equals_are_chosen_equally(void **state)
 {
     enum { TIMES = 1000 };
 
-    fast_redis();
     for (size_t i = 0; i < sizeof equals / sizeof equals[0]; i++) {
         int counts[GAMES] = { 0 };
         int among = equals[i].wanted & 4 ? GAMES / 2 : GAMES;
