@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What an agent sends, and what the store gives back. The first byte says as what it is read: a frame, an image, a URL,
- * rooms' metadata. An instance must come out of its image as it went in, and all that is written of it must be JSON.
+ * rooms' metadata, an order from another node. An instance must come out of its image as it went in, and all that is written of it must be JSON.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include "fleet_metadata.h"
 #include "fleet_state.h"
 #include "json.h"
+#include "order_wire.h"
 
 enum { OUT_MAX = 1 << 20 };
 
@@ -121,6 +122,26 @@ static void read_metadata(struct slice text)
     fleet_metadata_destroy(&metadata);
 }
 
+/* What was read is written, and read as the same. */
+static void read_order(struct slice text)
+{
+    struct order_text order, again;
+    struct order_loss loss;
+    struct buf out;
+    int end;
+
+    (void)order_end_parse(text, &end);
+    (void)order_loss_parse(text, &loss);
+    if (!order_parse(text, &order))
+        return;
+    buf_init(&out, OUT_MAX);
+    order_write(&out, &order);
+    assert(order_parse(buf_slice(&out), &again) && again.command.number == order.command.number);
+    assert(slice_equals(again.command.options, order.command.options));
+    assert((again.command.room_id.data == NULL) == (order.command.room_id.data == NULL));
+    buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice text = { NULL, size > 0 ? size - 1 : 0 };
@@ -143,6 +164,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 'm':
         read_metadata(text);
+        break;
+    case 'o':
+        read_order(text);
         break;
     default:
         break;

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Registrations: a key for one game server (or a few alike), with what it may say of itself. The key is an agent's
+ * credential like any other, its subject names the registration; so it ends like any other, and its connections with it.
+ *
+ *     POST    the registration, then its key: a key is never there without its claims
+ *     DELETE  the key, then the registration
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "fleet_url.h"
+#include "rest_inner.h"
+#include "store/fleet_registrations.h"
+
+enum {
+    ID_BYTES = 8,
+    KEY_BYTES = 32,
+    KEY_MAX_LEN = 64,
+    NAME_UNITS_MAX = 64,
+    URL_UNITS_MAX = 512,
+    LABEL_UNITS_MAX = 64,
+};
+#define TTL_MAX_MS (10ll * 365 * 24 * 3600 * 1000)
+#define KEY_PREFIX "frt_"
+
+/* A registration whose key is not there yet. */
+struct rest_registering {
+    char id[2 * ID_BYTES + 1];
+    struct buf claims, key;
+    int64_t max_instances, ttl_ms, expires_ms;
+};
+
+void rest_registering_forget(struct rest_registering **registering)
+{
+    if (*registering == NULL)
+        return;
+    buf_fini(&(*registering)->claims);
+    buf_fini(&(*registering)->key);
+    free(*registering);
+    *registering = NULL;
+}
+
+static struct store *store_of(const struct rest_call *call)
+{
+    return call->rest->fleet->node->store;
+}
+
+static struct slice subject_of(struct slice id, char room[KEY_ID_MAX + 1])
+{
+    snprintf(room, KEY_ID_MAX + 1, "registration:%.*s", (int)id.len, id.data);
+    return slice_of(room);
+}
+
+/* ---- what it may say ------------------------------------------------------------------------------------ */
+
+/* Appends `"name":"text"` when there is one. False: it is no text, or too long. */
+static bool add_text(struct buf *claims, const char *name, struct json value, size_t units_max)
+{
+    struct buf text;
+    bool is_good;
+
+    if (value.type == JSON_ABSENT)
+        return true;
+    buf_init(&text, value.raw.len);
+    is_good = value.type == JSON_STRING && json_text(value, &text) &&
+              fleet_units(buf_slice(&text)) <= units_max;
+    if (is_good) {
+        buf_printf(claims, "%s\"%s\":", claims->len > 1 ? "," : "", name);
+        json_quote(claims, buf_slice(&text));
+    }
+    buf_fini(&text);
+    return is_good;
+}
+
+static bool url_is_good(struct json value)
+{
+    struct buf text;
+    bool is_good;
+
+    if (value.type == JSON_ABSENT)
+        return true;
+    buf_init(&text, value.raw.len);
+    is_good = json_text(value, &text) && fleet_url_is_good(buf_slice(&text));
+    buf_fini(&text);
+    return is_good;
+}
+
+static bool labels_read(struct json object, struct buf *texts,
+                        struct fleet_label labels[FLEET_STATE_LABELS + 1], size_t *count)
+{
+    struct json name, value;
+    size_t offset = 0;
+
+    while (json_next_member(object, &offset, &name, &value)) {
+        struct fleet_label label;
+
+        if (!rest_text_of(name, texts, &label.key) || value.type != JSON_STRING ||
+            !rest_text_of(value, texts, &label.value))
+            return false;
+        if (fleet_units(label.key) > LABEL_UNITS_MAX || fleet_units(label.value) > LABEL_UNITS_MAX)
+            return false;
+        fleet_labels_set(labels, count, FLEET_STATE_LABELS, &label);
+    }
+    return *count <= FLEET_STATE_LABELS;
+}
+
+static bool add_labels(struct buf *claims, struct json value)
+{
+    struct fleet_label labels[FLEET_STATE_LABELS + 1];
+    struct buf texts;
+    size_t count = 0;
+    bool is_good;
+
+    if (value.type == JSON_ABSENT)
+        return true;
+    buf_init(&texts, value.raw.len + 1);
+    buf_reserve(&texts, value.raw.len + 1); /* it does not move afterwards */
+    is_good = value.type == JSON_OBJECT && labels_read(value, &texts, labels, &count);
+    if (is_good) {
+        buf_add_text(claims, claims->len > 1 ? ",\"labels\":" : "\"labels\":");
+        fleet_labels_write(claims, labels, count);
+    }
+    buf_fini(&texts);
+    return is_good;
+}
+
+static bool whole(struct json value, int64_t min, int64_t max, int64_t *number_out)
+{
+    return value.type == JSON_ABSENT || json_whole(value, min, max, number_out);
+}
+
+/* The claims are {"name":…,"endpointUrl":…,"labels":{…}}, each only when it was given. */
+static bool registering_read(struct rest_registering *registering, struct json body)
+{
+    enum { NAME, URL, LABELS, MAX, TTL, MEMBERS };
+    struct json_member members[MEMBERS] = { { .name = "name" },
+                                            { .name = "endpointUrl" },
+                                            { .name = "labels" },
+                                            { .name = "maxInstances" },
+                                            { .name = "ttlMs" } };
+    struct buf *claims = &registering->claims;
+
+    if (!json_members(body, members, MEMBERS))
+        return false;
+    buf_add_byte(claims, '{');
+    if (!add_text(claims, "name", members[NAME].value, NAME_UNITS_MAX) ||
+        !add_text(claims, "endpointUrl", members[URL].value, URL_UNITS_MAX) ||
+        !url_is_good(members[URL].value) || !add_labels(claims, members[LABELS].value))
+        return false;
+    buf_add_byte(claims, '}');
+    registering->max_instances = 1;
+    return !claims->has_overflowed &&
+           whole(members[MAX].value, 1, FLEET_SEATS_MAX, &registering->max_instances) &&
+           whole(members[TTL].value, 1, TTL_MAX_MS, &registering->ttl_ms);
+}
+
+/* ---- making --------------------------------------------------------------------------------------------- */
+
+static void invent(struct rest_registering *registering)
+{
+    unsigned char bytes[ID_BYTES + KEY_BYTES];
+
+    if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
+        abort();
+    hex_write(bytes, ID_BYTES, registering->id);
+    buf_add_text(&registering->key, KEY_PREFIX);
+    base64url_encode(&registering->key,
+                     (struct slice){ (const char *)bytes + ID_BYTES, KEY_BYTES });
+}
+
+static void on_key_added(enum result result, void *ctx)
+{
+    struct rest_call *call = ctx;
+    struct rest_registering *registering = call->registering;
+    struct buf data;
+
+    if (result != RESULT_OK) { /* nobody has the key: the registration is of no use */
+        fleet_unregister(store_of(call), slice_of(call->realm->name), slice_of(registering->id),
+                         NULL, NULL, NULL);
+        rest_fail(call, result);
+        return;
+    }
+    buf_init(&data, 256);
+    buf_printf(&data, "{\"id\":\"%s\",\"key\":\"%.*s\"}", registering->id,
+               (int)registering->key.len, registering->key.data);
+    rest_reply(call, 201, buf_slice(&data));
+    buf_fini(&data);
+}
+
+static void on_registered(enum result result, void *ctx)
+{
+    struct rest_call *call = ctx;
+    struct rest_registering *registering = call->registering;
+    char room[KEY_ID_MAX + 1];
+    struct credential credential = {
+        .kind = CREDENTIAL_AGENT,
+        .subject = subject_of(slice_of(registering->id), room),
+        .realm = slice_of(call->realm->name),
+        .expires_ms = registering->expires_ms,
+    };
+
+    if (result != RESULT_OK) {
+        rest_fail(call, result);
+        return;
+    }
+    credential_digest(buf_slice(&registering->key), &credential.digest);
+    credential_add(store_of(call), &credential, on_key_added, call, &call->op);
+}
+
+static void registering_start(struct rest_call *call)
+{
+    struct rest_registering *registering = call->registering;
+    struct fleet_registration registration = {
+        .id = slice_of(registering->id),
+        .claims = buf_slice(&registering->claims),
+        .max_instances = (uint32_t)registering->max_instances,
+    };
+
+    if (registering->ttl_ms > 0)
+        registering->expires_ms = store_now_ms(store_of(call)) + registering->ttl_ms;
+    registration.expires_ms = registering->expires_ms;
+    fleet_register(store_of(call), slice_of(call->realm->name), &registration, on_registered, call,
+                   &call->op);
+}
+
+void rest_register(struct rest_call *call)
+{
+    struct rest_registering *registering = xcalloc(1, sizeof *registering);
+
+    call->registering = registering;
+    buf_init(&registering->claims, FLEET_CLAIMS_MAX);
+    buf_init(&registering->key, KEY_MAX_LEN);
+    invent(registering);
+    if (registering_read(registering, call->body))
+        registering_start(call);
+    else
+        rest_refuse(call, REST_VALIDATION);
+}
+
+/* ---- ending ----------------------------------------------------------------------------------------------- */
+
+static void on_unregistered(enum result result, const struct fleet_unregistered *left, void *ctx)
+{
+    struct rest_call *call = ctx;
+
+    (void)left; /* their connections end with the key */
+    if (result == RESULT_OK)
+        rest_reply(call, 200, (struct slice){ NULL, 0 });
+    else if (result == RESULT_NOT_FOUND)
+        rest_refuse(call, REST_REGISTRATION_NOT_FOUND);
+    else
+        rest_fail(call, result);
+}
+
+static void on_revoked(enum result result, size_t revoked, void *ctx)
+{
+    struct rest_call *call = ctx;
+
+    (void)revoked;
+    if (result != RESULT_OK && result != RESULT_NOT_FOUND)
+        rest_fail(call, result);
+    else
+        fleet_unregister(store_of(call), slice_of(call->realm->name), call->param, on_unregistered,
+                         call, &call->op);
+}
+
+void rest_unregister(struct rest_call *call)
+{
+    char room[KEY_ID_MAX + 1];
+
+    if (call->param.len == 0 || call->param.len > FLEET_REGISTRATION_ID_MAX ||
+        !key_id_is_valid(call->param))
+        rest_refuse(call, REST_REGISTRATION_NOT_FOUND);
+    else
+        credential_revoke(store_of(call), CREDENTIAL_AGENT, subject_of(call->param, room),
+                          slice_of(call->realm->name), NULL, on_revoked, call, &call->op);
+}
