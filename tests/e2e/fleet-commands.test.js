@@ -95,7 +95,7 @@ test('fleet: how commands end', { timeout: 120000 }, async (t) => {
     assert.deepEqual(await agent.close(), { code: 4003, reason: '' });
   });
 
-  await step('an acknowledgement of another\'s command kicks', { keepsAcks: true }, async (agent) => {
+  await step('an acknowledgement of no command kicks, and nobody else', { keepsAcks: true }, async (agent) => {
     const [other] = await fleet.join({ keepsAcks: true, retries: false });
     const theirs = create(pinned(other, 'theirs'));
     await inFlight(other, 1);
