@@ -15,8 +15,12 @@ const keepAlive = new http.Agent({ keepAlive: true, maxSockets: Infinity });
 
 /** One exchange, with path, headers and body exactly as given: { status, text, json, headers }. */
 export function exchange(node, method, path, { headers = {}, body, agent = keepAlive, timeout = 30000 } = {}) {
+  // node says the length of what it thinks may have a body only
+  const length = body !== undefined && !headers['transfer-encoding'] && { 'content-length': Buffer.byteLength(body) };
   return new Promise((resolve, reject) => {
-    const asked = http.request({ host: '127.0.0.1', port: new URL(node.url).port, method, path, headers, agent, timeout });
+    const asked = http.request({
+      host: '127.0.0.1', port: new URL(node.url).port, method, path, headers: { ...headers, ...length }, agent, timeout,
+    });
     asked.on('timeout', () => asked.destroy(new Error(`${method} ${path}: no answer`)));
     asked.on('error', reject);
     asked.on('response', (answer) => {
