@@ -3,7 +3,8 @@
  * A load generator that costs little: one thread, epoll, WebSocket and HTTP clients with templates.
  *
  *   senders    WebSocket or HTTP connections that send a message at a rate, or as fast as the answers
- *              come, each with at most --window of them unanswered
+ *              come, each with at most --window of them unanswered. Without receivers, and with one at a
+ *              time, the delays are those of HTTP's answers
  *   receivers  WebSocket connections that wait for messages
  *
  * Templates (URLs, headers, hellos, messages): @C is the connection's index, @R a random index below
@@ -44,6 +45,7 @@ struct client {
     enum state state;
     bool wants_out;
     uint32_t unanswered;
+    int64_t asked_us;
     char *in, *out;
     size_t in_len, in_size, out_len, out_size;
 };
@@ -198,12 +200,17 @@ static void greet(struct client *client)
     flush(client);
 }
 
+static void add_delay(int64_t since_us)
+{
+    if (stats.delay_count < DELAYS_MAX)
+        stats.delays[stats.delay_count++] = (uint32_t)(now_us() - since_us);
+}
+
 static void note_delay(const char *text, size_t len)
 {
     for (const char *p = text; (p = memchr(p, '~', len - (size_t)(p - text))) != NULL; p++) {
         if ((size_t)(p - text) + STAMP_DIGITS + 2 <= len && p[STAMP_DIGITS + 1] == '~') {
-            if (stats.delay_count < DELAYS_MAX)
-                stats.delays[stats.delay_count++] = (uint32_t)(now_us() - strtoll(p + 1, NULL, 10));
+            add_delay(strtoll(p + 1, NULL, 10));
             return;
         }
     }
@@ -304,6 +311,8 @@ static size_t take_response(struct client *client, char *in, size_t len)
     else if (stats.failed++ < 3)
         fprintf(stderr, "load: %.*s\n", (int)(total < 300 ? total : 300), in);
     client->unanswered--;
+    if (options.window == 1 && options.receivers.count == 0)
+        add_delay(client->asked_us);
     return total;
 }
 
@@ -434,6 +443,7 @@ static void send_one(struct client *client)
         put_frame(client, body, body_len);
     }
     client->unanswered++;
+    client->asked_us = now_us();
     stats.sent++;
     flush(client);
 }
