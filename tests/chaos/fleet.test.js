@@ -10,6 +10,7 @@ import { pause, Random, SEED } from './lib.js';
 
 const AGENTS = 12;
 const CALLERS = 8;
+const PACE_MS = 40; // an agent may say 33 things a second
 const TIMEOUT_MS = 2000;
 const ANSWERED_MS = 3 * TIMEOUT_MS + 3000; // the time-out, what asks beyond it, and a busy machine
 const ARGS = ['--fleet-command-timeout', `${TIMEOUT_MS}ms`, '--auth-failures', '0', '--redis-timeout', '2s'];
@@ -27,6 +28,7 @@ class Caller {
       const processUid = this.uidOf?.();
       while (!(await this.ask(id, processUid))) await pause(50);
       this.done.push({ id, processUid });
+      await pause(PACE_MS);
     }
   }
 

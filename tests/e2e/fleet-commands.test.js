@@ -29,7 +29,7 @@ test('fleet: how commands end', { timeout: 120000 }, async (t) => {
   const create = async (body) => said(await fleet.create(body));
   const inFlight = (agent, count) => until(`${count} commands are with ${agent.name}`, () => agent.cmds.length === count);
   const step = (name, options, work) => t.test(name, async () => {
-    const [agent] = await fleet.join({ name, retries: false, ...options });
+    const [agent] = await fleet.join({ retries: false, ...options });
     await work(agent);
     agent.stop();
     await fleet.gone(agent.instanceId);

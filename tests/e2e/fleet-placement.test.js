@@ -77,19 +77,23 @@ for (let round = 0; round < FLEETS; round++) {
   });
 }
 
+// an agent may say 66 things at once, and 33 a second: so many acknowledgements, and no more
+const SHARED = 240;
+
 test('fleet: between equals each has its share', { timeout: 60000 }, async (t) => {
   const fleet = await startFleet(t, { heartbeat: QUIET });
-  const agents = await fleet.join(...Array.from({ length: 4 }, (_, i) => ({ name: `a${i}`, labels: { tier: 'gold' } })));
   for (const placement of [undefined, { labels: { tier: 'gold' } }, { strategy: 'random' }, { strategy: 'most-loaded' }]) {
-    const before = agents.map((agent) => agent.cmds.length);
-    let left = 400;
+    const agents = await fleet.join(...Array.from({ length: 4 }, (_, i) => ({ name: `a${i}`, labels: { tier: 'gold' } })));
+    let left = SHARED;
     const caller = async () => {
       while (left-- > 0) assert.equal((await fleet.create({ type: 'match', placement })).status, 201);
     };
     await Promise.all(Array.from({ length: CALLERS }, caller));
-    const shares = agents.map((agent, i) => agent.cmds.length - before[i]);
-    // 100 ± 5 standard deviations
-    assert.ok(shares.every((share) => share > 56 && share < 144), `${JSON.stringify(placement)}: ${shares}`);
+    const shares = agents.map((agent) => agent.cmds.length);
+    // 60 ± 5 standard deviations
+    assert.ok(shares.every((share) => share > 26 && share < 94), `${JSON.stringify(placement)}: ${shares}`);
+    agents.forEach((agent) => agent.stop());
+    for (const agent of agents) await fleet.gone(agent.instanceId);
   }
 });
 

@@ -326,9 +326,9 @@ test('fleet: CORS', { timeout: 60000 }, async (t) => {
   });
 
   await t.test('a stream, with the key in its address', async () => {
-    const stream = await fleet.events(node, { query: `?key=${ADMIN_KEY}`, key: undefined, headers: { origin: GOOD_ORIGIN } });
+    const stream = await fleet.events(node, { query: `?key=${ADMIN_KEY}`, key: null, headers: { origin: GOOD_ORIGIN } });
     assert.deepEqual([stream.status, stream.headers['access-control-allow-origin']], [200, GOOD_ORIGIN]);
-    const twice = await fleet.events(node, { query: `?key=${ADMIN_KEY}&key=${ADMIN_KEY}`, key: undefined });
+    const twice = await fleet.events(node, { query: `?key=${ADMIN_KEY}&key=${ADMIN_KEY}`, key: null });
     assert.equal(twice.status, 401);
     const headerIsWrong = await fleet.events(node, { query: `?key=${ADMIN_KEY}`, key: 'wrong' });
     assert.equal(headerIsWrong.status, 200);

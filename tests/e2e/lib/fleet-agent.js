@@ -182,14 +182,20 @@ export class Agent {
 
   // ---- what a test waits for ----------------------------------------------------------------------------
 
+  /** True, unless it was closed and stays away: then nothing that is waited for will come. */
+  mayCome() {
+    if (!this.isAdmitted && !this.retries && this.closes.length > 0) throw new Error(`${this.name}: ${JSON.stringify(this.closes)}`);
+    return true;
+  }
+
   admitted(ms) {
-    return until(`${this.name} is admitted: ${JSON.stringify(this.closes)}`, () => this.isAdmitted && this.instanceId, ms);
+    return until(`${this.name} is admitted`, () => this.mayCome() && this.isAdmitted && this.instanceId, ms);
   }
 
   /** The orchestrator asks with the hash of what this agent is now. */
   inStep(ms) {
-    return until(`${this.name} is known as it is: ${JSON.stringify(this.closes)}`,
-      () => this.isAdmitted && this.polls.at(-1)?.knownHash === this.hash(), ms);
+    return until(`${this.name} is known as it is`,
+      () => this.mayCome() && this.isAdmitted && this.polls.at(-1)?.knownHash === this.hash(), ms);
   }
 
   /** Close number `count` (from 1): { code, reason }. */

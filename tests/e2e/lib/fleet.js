@@ -137,8 +137,8 @@ export async function startFleet(t, { heartbeat = '100ms', args = [], count = 3,
     if (answer.status !== 200) throw new Error(`GET ${path}: ${answer.status} ${answer.text}`);
     return answer.json.data;
   };
-  fleet.listed = (agent, ms) => until(`${agent.name} is listed: ${JSON.stringify(agent.closes)}`, async () =>
-    agent.isAdmitted && (await fleet.rest('GET', `/v1/instances/${agent.instanceId}`)).status === 200, ms);
+  fleet.listed = (agent, ms) => until(`${agent.name} is listed`, async () =>
+    agent.mayCome() && agent.isAdmitted && (await fleet.rest('GET', `/v1/instances/${agent.instanceId}`)).status === 200, ms);
   fleet.gone = (id, ms) => until(`${id} is not listed`, async () =>
     (await fleet.rest('GET', `/v1/instances/${id}`)).status === 404, ms);
   fleet.create = (body, options) => fleet.rest('POST', '/v1/rooms', body, options);
