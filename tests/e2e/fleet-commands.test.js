@@ -134,7 +134,8 @@ test('fleet: how commands end', { timeout: 120000 }, async (t) => {
     const answers = await Promise.all(asked);
     assert.deepEqual(answers.slice(0, 30), answers.slice(0, 30).map((_, i) => created(agent, `c${i}`)));
     assert.deepEqual(answers.slice(30), [DONE, DONE]);
-    assert.equal(await create(pinned(agent, 'c32')), created(agent, 'c32')); // what was refused has reserved nothing
+    // what was refused has reserved nothing; which of drain and undrain came last is anybody's guess
+    assert.equal(await create(pinned(agent, 'c32', { force: true })), created(agent, 'c32'));
   });
 
   await step('destroyed; again, which is good; and made anew only when a state has shown it',
