@@ -114,6 +114,15 @@ struct config {
     /* Architus */
     char *architus_hook, *discord_api;
     uint32_t shards, pool_max;
+
+    /* fleet */
+    struct strings agent_keys, admin_keys;
+    char *fleet_host, *fleet_port; /* what they add to addr */
+    uint32_t fleet_heartbeat_ms, fleet_command_timeout_ms, fleet_handshake_ms;
+    uint32_t fleet_streams, fleet_body;
+    struct strings fleet_cors;
+    bool fleet_api, fleet_shared_keys, sse_query_auth;
+    bool is_production; /* NODE_ENV: weak keys are refused */
 };
 
 /*
@@ -131,6 +140,12 @@ bool config_reload(struct config *config, struct buf *complaints, struct buf *no
 
 /* Is --db a driver that we know? A start without one fails, but it is no wrong usage. */
 bool config_has_known_driver(const struct config *config, struct why *why) MUST_CHECK;
+
+/* In production, are the keys of the fleet long enough, and those of agents and callers different ones? As above. */
+bool config_has_safe_keys(const struct config *config, struct why *why) MUST_CHECK;
+
+/* Is there a key for agents that is one for callers, too? */
+bool config_shares_keys(const struct config *config);
 
 /* The text of --help, and docs/options.md: both from the table. */
 void config_print_help(struct buf *out);

@@ -4,6 +4,7 @@
 
 #include "config_option.h"
 #include "hook_rule.h"
+#include "http_head.h"
 #include "store/url.h"
 
 /* Can several processes listen there? */
@@ -65,6 +66,15 @@ static void check_hook(const struct strings *hooks, size_t index, struct buf *co
             buf_printf(complaints, "--hook: %.*s stands there twice\n", name, hooks->items[index]);
 }
 
+/* An agent's key comes as a subprotocol. Keys are not shown. */
+static bool are_tokens(const struct strings *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (!http_is_token(slice_of(keys->items[i])))
+            return false;
+    return true;
+}
+
 void config_check_together(const struct config *config, struct buf *complaints)
 {
     bool has_tls = config->tls_addr.count > 0;
@@ -88,6 +98,8 @@ void config_check_together(const struct config *config, struct buf *complaints)
         { config->socketio_auth == SOCKETIO_AUTH_REQUIRED && config->jwt_secret == NULL &&
               config->jwt_jwks_url == NULL,
           "--socketio-auth required: needs --jwt-secret or --jwt-jwks-url" },
+        { !are_tokens(&config->agent_keys),
+          "--agent-key: a key is made of letters, digits and !#$%&'*+-.^_`|~" },
         { !fits_live_bound(config),
           "--live-bound: must not be below --mailbox-cap, --queue-max and --max-queued" },
         { config->workers > 1 &&
@@ -102,4 +114,50 @@ void config_check_together(const struct config *config, struct buf *complaints)
         check_redis(config->redis, complaints);
     for (size_t i = 0; i < config->hook.count; i++)
         check_hook(&config->hook, i, complaints);
+}
+
+/* ---- keys of the fleet -------------------------------------------------------------------------- */
+
+enum { PRODUCTION_KEY_MIN = 16 };
+
+static bool are_long(const struct strings *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (strlen(keys->items[i]) < PRODUCTION_KEY_MIN)
+            return false;
+    return true;
+}
+
+static bool has(const struct strings *strings, const char *text)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (strcmp(strings->items[i], text) == 0)
+            return true;
+    return false;
+}
+
+bool config_shares_keys(const struct config *config)
+{
+    for (size_t i = 0; i < config->agent_keys.count; i++)
+        if (has(&config->admin_keys, config->agent_keys.items[i]))
+            return true;
+    return false;
+}
+
+bool config_has_safe_keys(const struct config *config, struct why *why)
+{
+    if (!config->is_production)
+        return true;
+    if (!are_long(&config->agent_keys))
+        return why_set(
+            why, "--agent-key (FLEET_AGENT_KEY): NODE_ENV=production wants at least %d characters",
+            PRODUCTION_KEY_MIN);
+    if (!are_long(&config->admin_keys))
+        return why_set(
+            why, "--admin-key (FLEET_ADMIN_KEY): NODE_ENV=production wants at least %d characters",
+            PRODUCTION_KEY_MIN);
+    if (config_shares_keys(config))
+        return why_set(why, "--agent-key and --admin-key (FLEET_AGENT_KEY, FLEET_ADMIN_KEY): "
+                            "NODE_ENV=production wants different keys");
+    return true;
 }

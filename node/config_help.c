@@ -22,6 +22,7 @@ static void print_help_of(const struct option *option, struct buf *out)
     }
     if (has_default)
         buf_printf(out, " (default %s)", option->value);
+    option_print_aliases(option, out);
     buf_add_byte(out, '\n');
 }
 
@@ -58,6 +59,7 @@ static void print_row(const struct option *option, struct buf *out)
     option_print_rule(option, out);
     buf_add_text(out, option->reload == ON_RELOAD ? " | yes | " : " | | ");
     print_cell(option->help, out);
+    option_print_aliases(option, out);
     buf_add_text(out, " |\n");
 }
 
@@ -76,7 +78,15 @@ void config_print_page(struct buf *out)
         "`signalbox check-config` does nothing but that.\n\n"
         "Times are written as `500ms`, `10s`, `1m30s`, `24h`; sizes as `65536`, `64KiB`, `1MiB`. "
         "SIGHUP reads everything anew: options with a *yes* under *reload* take effect at once, "
-        "the others at the next start, and when anything is wrong nothing changes.\n");
+        "the others at the next start, and when anything is wrong nothing changes.\n\n"
+        "Some options have further names: those of `rivalis-fleet`, a flag and a variable without "
+        "our prefix. "
+        "A number under such a name may be a number of milliseconds. As with the original, such a "
+        "variable counts as "
+        "unset when it should be a number or true or false and is not (Kubernetes sets "
+        "`FLEET_PORT` where a service is "
+        "called fleet); everything else that is wrong is refused. The option's own variable "
+        "wins.\n");
     for (enum option_group group = 0; group < GROUPS; group++) {
         buf_printf(out,
                    "\n## %s\n\n| option | default | must be | reload | |\n"

@@ -94,7 +94,9 @@ static void read_defaults(struct config *config)
 
 struct flag {
     struct slice name;
-    const char *value; /* NULL: it is the next argument */
+    const char *value;                /* NULL: it is the next argument        */
+    const struct option *option;      /* NULL: there is none                  */
+    const struct option_alias *alias; /* NULL: that is the option's own name  */
 };
 
 static bool flag_parse(const char *argument, struct flag *flag)
@@ -107,7 +109,31 @@ static bool flag_parse(const char *argument, struct flag *flag)
     equals = strchr(name, '=');
     flag->name = (struct slice){ name, equals != NULL ? (size_t)(equals - name) : strlen(name) };
     flag->value = equals != NULL ? equals + 1 : NULL;
+    flag->alias = NULL;
+    flag->option = option_find(flag->name);
+    if (flag->option == NULL)
+        flag->alias = option_alias_find(flag->name, &flag->option);
     return flag->name.len > 0;
+}
+
+/* The value, which may be the argument behind it; NULL: it is missing. */
+static const char *flag_value(const struct flag *flag, int argc, char *const argv[], int *at)
+{
+    if (flag->value != NULL)
+        return flag->value;
+    if (flag->option->type == OPTION_BOOL)
+        return "true";
+    return *at + 1 < argc ? argv[++*at] : NULL;
+}
+
+/* What is not of the alias' form is the option's to complain about. */
+static const char *flag_text(const struct flag *flag, const char *value,
+                             char room[OPTION_ALIAS_ROOM])
+{
+    const char *text =
+        flag->alias != NULL ? option_alias_read(flag->option, flag->alias, value, room) : value;
+
+    return text != NULL ? text : value;
 }
 
 typedef void flag_fn(const struct option *option, const char *value, void *ctx);
@@ -122,25 +148,24 @@ static void each_flag(int argc, char *const argv[], struct buf *complaints, flag
     if (complaints == NULL)
         complaints = &ignored;
     for (int i = 0; i < argc; i++) {
+        char room[OPTION_ALIAS_ROOM];
         struct flag flag;
-        const struct option *option = NULL;
+        const char *value;
 
         if (!flag_parse(argv[i], &flag)) {
             buf_printf(complaints, "%.*s: this is no option\n", SHOWN_MAX, argv[i]);
             continue;
         }
-        option = option_find(flag.name);
-        if (option == NULL) {
+        if (flag.option == NULL) {
             buf_printf(complaints, "%.*s: there is no such option\n", SHOWN_MAX, argv[i]);
             i += flag.value == NULL && i + 1 < argc && argv[i + 1][0] != '-'; /* its value */
-        } else if (flag.value != NULL)
-            on_flag(option, flag.value, ctx);
-        else if (option->type == OPTION_BOOL)
-            on_flag(option, "true", ctx);
-        else if (i + 1 < argc)
-            on_flag(option, argv[++i], ctx);
+            continue;
+        }
+        value = flag_value(&flag, argc, argv, &i);
+        if (value != NULL)
+            on_flag(flag.option, flag_text(&flag, value, room), ctx);
         else
-            buf_printf(complaints, "--%s: needs a value\n", option->name);
+            buf_printf(complaints, "--%s: needs a value\n", flag.option->name);
     }
 }
 
@@ -164,6 +189,23 @@ static const char *env_value(char *const environ_[], const char *name)
     return NULL;
 }
 
+/* A variable of an alias that is not of its form counts as unset. */
+static void read_aliases(struct source *source, char *const environ_[], const struct option *option)
+{
+    const struct option_alias *alias = NULL;
+    const char *value = NULL;
+    char room[OPTION_ALIAS_ROOM];
+
+    while (value == NULL && (alias = option_alias_next(option, alias)) != NULL) {
+        if (alias->variable != NULL)
+            value = env_value(environ_, alias->variable);
+        if (value != NULL)
+            value = option_alias_read(option, alias, value, room);
+        if (value != NULL)
+            set_option(source, alias->variable, option, value);
+    }
+}
+
 static void read_environment(struct source *source, char *const environ_[])
 {
     for (size_t i = 0; i < option_count; i++) {
@@ -174,6 +216,8 @@ static void read_environment(struct source *source, char *const environ_[])
         value = env_value(environ_, name);
         if (value != NULL)
             set_option(source, name, &options[i], value);
+        else
+            read_aliases(source, environ_, &options[i]);
     }
 }
 
@@ -255,6 +299,28 @@ bool config_has_known_driver(const struct config *config, struct why *why)
     return why_set(why, "--db \"%.80s\": must be sqlite3 or mysql", config->db_name);
 }
 
+/* --fleet-host and --fleet-port: where the original would listen, besides --addr. */
+static void add_fleet_address(struct config *config, struct buf *complaints)
+{
+    const char *host = config->fleet_host != NULL ? config->fleet_host : "0.0.0.0";
+    const char *port = config->fleet_port != NULL ? config->fleet_port : "7350";
+    bool is_bare_ipv6 = strchr(host, ':') != NULL && host[0] != '[';
+    char text[320];
+
+    if (config->fleet_host == NULL && config->fleet_port == NULL)
+        return;
+    snprintf(text, sizeof text, is_bare_ipv6 ? "[%s]:%s" : "%s:%s", host, port);
+    if (!option_parse(option_find(SLICE_LITERAL("addr")), config, text))
+        buf_printf(complaints, "--fleet-host and --fleet-port: \"%s\" is no HOST:PORT\n", text);
+}
+
+static bool is_production(char *const environ_[])
+{
+    const char *value = env_value(environ_, "NODE_ENV");
+
+    return value != NULL && strcmp(value, "production") == 0;
+}
+
 static void read_all(struct loaded *loaded, struct buf *complaints)
 {
     static read_fn *const readers[] = { read_file_source, read_environment_source,
@@ -272,6 +338,8 @@ static void read_all(struct loaded *loaded, struct buf *complaints)
     if (config->data == NULL)
         config->data = default_data();
     config->db = driver_named(config->db_name);
+    config->is_production = is_production(loaded->environ_);
+    add_fleet_address(config, complaints);
     if (complaints->len == 0)
         config_check_together(config, complaints);
 }

@@ -197,6 +197,7 @@ bool option_parse(const struct option *option, struct config *config, const char
     case OPTION_SECRET:
         return set_text(option, field, text);
     case OPTION_STRINGS:
+    case OPTION_SECRETS:
     case OPTION_ADDRESSES:
         return add_items(option, field, text);
     case OPTION_INT:
@@ -215,17 +216,20 @@ bool option_parse(const struct option *option, struct config *config, const char
 
 bool option_is_list(const struct option *option)
 {
-    return option->type == OPTION_STRINGS || option->type == OPTION_ADDRESSES;
+    return option->type == OPTION_STRINGS || option->type == OPTION_SECRETS ||
+           option->type == OPTION_ADDRESSES;
 }
 
 bool option_is_public(const struct option *option)
 {
-    return option->type != OPTION_SECRET && option->type != OPTION_URL;
+    return option->type != OPTION_SECRET && option->type != OPTION_SECRETS &&
+           option->type != OPTION_URL;
 }
 
 static bool is_text(const struct option *option)
 {
-    return option->type == OPTION_STRING || !option_is_public(option);
+    return option->type == OPTION_STRING || option->type == OPTION_SECRET ||
+           option->type == OPTION_URL;
 }
 
 static size_t field_size(const struct option *option)
@@ -294,6 +298,7 @@ void option_print_rule(const struct option *option, struct buf *out)
         [OPTION_URL] = "a URL that begins with http:// or https://",
         [OPTION_SECRET] = "a text",
         [OPTION_STRINGS] = "a list",
+        [OPTION_SECRETS] = "a list",
         [OPTION_ADDRESSES] = "HOST:PORT, :PORT, [IPV6]:PORT or unix:///PATH",
         [OPTION_INT] = "a number",
         [OPTION_SIZE] = "a size",

@@ -13,6 +13,7 @@ enum option_type {
     OPTION_URL,       /* char *; http:// or https://; never shown, it may hold a password   */
     OPTION_SECRET,    /* char *; never shown                                                */
     OPTION_STRINGS,   /* struct strings; min..max is the count                              */
+    OPTION_SECRETS,   /* the same, never shown                                              */
     OPTION_ADDRESSES, /* the same, each HOST:PORT or unix:///path                           */
     OPTION_INT,       /* uint32_t                                                           */
     OPTION_SIZE,      /* uint32_t bytes: 1048576, 64KiB, 1MiB                               */
@@ -39,6 +40,7 @@ enum option_group {
     GROUP_TOKENS,
     GROUP_HOOKS,
     GROUP_ARCHITUS,
+    GROUP_FLEET,
     GROUPS
 };
 extern const char *const group_titles[GROUPS];
@@ -47,6 +49,19 @@ struct option_choice {
     const char *name; /* NULL: the end of the list */
     int value;
     bool is_alias; /* understood, but not offered */
+};
+
+/* Another name that a program which we stand in for gives it. One's own name wins. */
+enum option_alias_form {
+    ALIAS_SAME,
+    ALIAS_NUMBER, /* digits: milliseconds, where it is a time; a variable of anything else counts as unset,
+                       because Kubernetes sets FLEET_PORT for a service of that name                       */
+    ALIAS_BOOL, /* true or false in any case; a variable of anything else counts as unset              */
+    ALIAS_OPPOSITE, /* a flag that says no                                                                 */
+};
+struct option_alias {
+    const char *flag, *variable; /* NULL: there is none; both: the end of the list */
+    enum option_alias_form form;
 };
 
 struct option {
@@ -59,12 +74,28 @@ struct option {
     uint64_t min, max;
     const char *metavar, *help;
     const struct option_choice *choices;
+    const struct option_alias *aliases; /* NULL: it has none */
 };
 
 extern const struct option options[]; /* in the order of their names */
 extern const size_t option_count;
 
 const struct option *option_find(struct slice name);
+
+/* The alias that is called so as a flag, and whose it is; NULL: none. */
+const struct option_alias *option_alias_find(struct slice flag, const struct option **option_out);
+
+/* The first (NULL) or next one; NULL: there is no more. */
+const struct option_alias *option_alias_next(const struct option *option,
+                                             const struct option_alias *alias);
+
+/* What a value in the alias' form is as one of the option's; NULL: it is not of that form. */
+enum { OPTION_ALIAS_ROOM = 32 };
+const char *option_alias_read(const struct option *option, const struct option_alias *alias,
+                              const char *text, char room[OPTION_ALIAS_ROOM]);
+
+/* " (also --heartbeat, FLEET_HEARTBEAT_MS)", or nothing. */
+void option_print_aliases(const struct option *option, struct buf *out);
 
 /* Sets the field from text; lists grow by what the text holds, separated by commas. False when the
  * text is wrong: then nothing changes, and option_print_rule() says what would be right. */

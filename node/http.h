@@ -74,6 +74,16 @@ struct http_prefix {
 };
 void http_add_prefix(struct http *http, const struct http_prefix *prefix, void *ctx); /* copied */
 
+/*
+ * A WebSocket handshake that offers this subprotocol (a constant), on whatever path: the handler gets it before
+ * routes and prefixes do. One whose offers are no list of different tokens is answered with 400. Agree on the
+ * subprotocol by naming it in ws_ops.
+ */
+void http_add_subprotocol(struct http *http, const char *name, http_handle_fn *handle, void *ctx);
+
+/* Takes the first of the offers (Sec-WebSocket-Protocol) that are left, trimmed. */
+struct slice http_offers_take(struct slice *offers);
+
 /* ---- reading: all borrowed until the request is answered or gone ------------------------------ */
 
 /* A GET route is asked by HTTP_HEAD, too; only a prefix sees HTTP_OPTIONS and HTTP_OTHER. */
@@ -115,13 +125,15 @@ void *http_waiting(const struct http_request *request);
 /* Ends the TCP connection of a request that has no answer, and gives none. `on_gone` does not run. */
 void http_cut(struct http_request *request);
 
-/* ---- answering: each ends the request; the pointer is dead afterwards ------------------------- */
+/* ---- answering: each ends the request; the pointer is dead afterwards -------------------------
+ * Answers without an end that is known: http_stream.h. */
 
 struct http_reply {
     int status;
     const char *type;    /* Content-Type; NULL: none                                             */
     struct slice body;   /* copied                                                               */
     const char *headers; /* further complete header lines, each ending in CRLF, or NULL          */
+    bool closes;         /* the connection ends behind it                                        */
 };
 void http_reply(struct http_request *request, const struct http_reply *reply);
 

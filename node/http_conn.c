@@ -44,8 +44,12 @@ static const struct conn_rule {
     [CONN_BODY] = { "body", CONFIG(body_timeout_ms), LIMIT_BODY_TIME, UV_READABLE,
                     TO(CONN_HANDLING) | TO(CONN_CLOSED), http_conn_read, NULL },
     [CONN_HANDLING] = { "handling", 0, 0, UV_READABLE,
-                        TO(CONN_IDLE) | TO(CONN_WRITING) | TO(CONN_LINGERING) | TO(CONN_CLOSED),
+                        TO(CONN_IDLE) | TO(CONN_STREAMING) | TO(CONN_WRITING) | TO(CONN_LINGERING) |
+                            TO(CONN_CLOSED),
                         on_ready_handling, NULL },
+    [CONN_STREAMING] = { "streaming", 0, 0, UV_READABLE,
+                         TO(CONN_IDLE) | TO(CONN_WRITING) | TO(CONN_LINGERING) | TO(CONN_CLOSED),
+                         http_stream_on_ready, NULL },
     [CONN_WRITING] = { "writing", CONFIG(write_timeout_ms), LIMIT_WRITE_TIME, UV_WRITABLE,
                        TO(CONN_IDLE) | TO(CONN_LINGERING) | TO(CONN_CLOSED), http_conn_flush,
                        NULL },
@@ -73,7 +77,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         rules[conn->state].on_ready(conn);
 }
 
-static void conn_poll(struct http_conn *conn, int events)
+void http_conn_poll(struct http_conn *conn, int events)
 {
     if (conn->events == events)
         return;
@@ -97,7 +101,7 @@ static void conn_settle(struct http_conn *conn, enum conn_state to)
     list_remove(&conn->node);
     list_append(&http->conns[to], &conn->node);
     if (rule->events != 0)
-        conn_poll(conn, rule->events);
+        http_conn_poll(conn, rule->events);
     if (rule->enter != NULL)
         rule->enter(conn);
 }
@@ -164,6 +168,8 @@ static void let_go(struct http_conn *conn)
     conn->http->node->metrics.http_connections_open--;
     if (request != NULL)
         http_request_forsake(request);
+    if (conn->stream != NULL)
+        http_stream_forsake(conn);
 }
 
 void http_conn_close(struct http_conn *conn)
@@ -187,15 +193,25 @@ static void on_late(struct deadline *deadline)
 
 /* ---- around an answer ----------------------------------------------------------------------------- */
 
-static void on_ready_handling(struct http_conn *conn)
+bool http_conn_is_heard(struct http_conn *conn, bool *sent_ahead_out)
 {
     char byte;
     ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK);
 
-    if (got > 0) /* sent ahead: it waits where it is, and only the client's end is news now */
-        conn_poll(conn, UV_DISCONNECT);
-    else if (got == 0 || (errno != EAGAIN && errno != EINTR))
-        http_conn_close(conn);
+    *sent_ahead_out = got > 0;
+    if (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)))
+        return true;
+    http_conn_close(conn);
+    return false;
+}
+
+static void on_ready_handling(struct http_conn *conn)
+{
+    bool has_sent_ahead;
+
+    /* sent ahead: it waits where it is, and only the client's end is news now */
+    if (http_conn_is_heard(conn, &has_sent_ahead) && has_sent_ahead)
+        http_conn_poll(conn, UV_DISCONNECT);
 }
 
 void http_conn_answered(struct http_conn *conn)

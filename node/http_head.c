@@ -89,6 +89,11 @@ static bool is_all(struct slice text, uint8_t class)
     return true;
 }
 
+bool http_is_token(struct slice text)
+{
+    return text.len > 0 && is_all(text, TOKEN);
+}
+
 static char lower_of(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;

@@ -80,6 +80,9 @@ bool http_head_keeps_alive(const struct http_head *head);
 /* Is `token` (lower case) in a comma-separated list, in whatever case? */
 bool http_list_has(struct slice list, const char *token);
 
+/* A token of RFC 7230: not empty, no blanks, none of ()<>@,;:\"/[]?={} */
+bool http_is_token(struct slice text);
+
 /* Without regard to case; `lower` is lower case. */
 bool http_is_word(struct slice text, const char *lower);
 

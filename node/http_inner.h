@@ -2,6 +2,7 @@
 #ifndef SB_HTTP_INNER_H
 #define SB_HTTP_INNER_H
 
+#include <sys/uio.h>
 #include <uv.h>
 
 #include "base/list.h"
@@ -19,8 +20,9 @@
  *     http_conn     one connection: its states, its socket
  *     http_input    bytes → requests → routes
  *     http_output   answers → bytes
+ *     http_stream   answers whose end is not known when they begin
  *     http          what a request tells a dialect
- *     http_cors, http_upgrade
+ *     http_cors, http_upgrade, http_offer
  *
  * An idle connection has no buffer: input is read into one that all share, and what is worth keeping
  * (a request for its handler, a part of one, what was sent ahead) is copied.
@@ -38,6 +40,7 @@ enum conn_state {
     CONN_HEAD,      /* a part of a head has come                               */
     CONN_BODY,      /* the head has come, and a part of the body               */
     CONN_HANDLING,  /* the request is with its handler; nothing is read        */
+    CONN_STREAMING, /* a part of the answer is out, and more will come         */
     CONN_WRITING,   /* the kernel has not taken all of the answer yet          */
     CONN_LINGERING, /* the last answer is out; what still comes is thrown away */
     CONN_CLOSED,    /* waits for libuv to let go of the handle                 */
@@ -58,6 +61,7 @@ struct http_conn {
     struct peer peer;         /* of the socket                                        */
     struct conn_place place;
     struct http_request *request; /* from its first byte to its answer                    */
+    struct http_stream *stream;   /* while it is STREAMING                                */
     struct buf in;                /* what has come and is not used: from in_at on         */
     size_t in_at;
     struct buf out; /* what the kernel has not taken: from out_at on        */
@@ -87,10 +91,13 @@ struct http_request {
     char few[HTTP_REQUEST_FEW];
 };
 
+struct http_offer;
+
 struct http {
     struct node *node;
     struct conn_limit *limit;
     struct http_routes *routes;
+    struct http_offer *offers; /* subprotocols with a handler of their own */
     struct list conns[CONN_STATES];
     size_t counts[CONN_STATES];
     struct deadlines *deadlines;
@@ -126,6 +133,12 @@ void http_conn_close(struct http_conn *conn);
 /* The kernel has all of the answer. */
 void http_conn_answered(struct http_conn *conn);
 
+/* Waits for these events of libuv's until the state changes. */
+void http_conn_poll(struct http_conn *conn, int events);
+
+/* False: the client has gone, and the connection is closed. `sent_ahead_out`: what it sent waits in the kernel. */
+bool http_conn_is_heard(struct http_conn *conn, bool *sent_ahead_out);
+
 /* ---- http_input -------------------------------------------------------------------------------- */
 
 void http_conn_read(struct http_conn *conn);
@@ -142,6 +155,30 @@ void http_turn_away(int fd);
 void http_conn_flush(struct http_conn *conn);
 void http_conn_send_continue(struct http_conn *conn);
 
+/* Bytes taken, 0 when there is no room now, -1 when the connection has ended. */
+ssize_t http_conn_write(struct http_conn *conn, struct iovec *parts, int count);
+
+/* What is left of a part when *sent bytes of it and what follows are gone joins what waits. */
+void http_conn_keep_rest(struct http_conn *conn, struct slice part, size_t *sent);
+
+/* The parts of an answer in their order: what it means for the connection, its head, and that the request is over. */
+enum http_framing { HTTP_BY_LENGTH, HTTP_BY_CHUNKS, HTTP_BY_END };
+void http_answer_begin(struct http_request *request, bool closes);
+void http_answer_head(struct buf *out, const struct http_request *request,
+                      const struct http_reply *reply, enum http_framing framing);
+void http_answer_note(struct http_request *request, const struct http_reply *reply);
+void http_conn_send(struct http_conn *conn, struct slice head, struct slice body);
+
+/* ---- http_stream ------------------------------------------------------------------------------- */
+
+void http_stream_on_ready(struct http_conn *conn);
+
+/* The connection ends: whoever writes hears of it. */
+void http_stream_forsake(struct http_conn *conn);
+
+/* The node stops: whoever writes is asked to end. */
+void http_streams_stop(struct http *http);
+
 /* ---- http -------------------------------------------------------------------------------------- */
 
 struct http_request *http_request_take(struct http_conn *conn);
@@ -155,6 +192,12 @@ char *http_request_room(struct http_request *request, size_t len);
 
 /* With --trust-proxy: the last address in X-Forwarded-For, else the socket's. */
 struct peer http_request_peer(const struct http_request *request);
+
+/* ---- http_offer -------------------------------------------------------------------------------- */
+
+/* True: it is a handshake that goes by its subprotocol, and was handled as such. */
+bool http_offers_serve(struct http_request *request);
+void http_offers_free(struct http *http);
 
 /* ---- http_cors --------------------------------------------------------------------------------- */
 

@@ -202,18 +202,11 @@ static void request_handle(struct http_request *request)
         resource->methods[method].handle(request, resource->methods[method].ctx);
 }
 
-static void request_dispatch(struct http_request *request)
+static void dispatch_by_path(struct http_request *request)
 {
-    struct http_conn *conn = request->conn;
     const struct http_prefix *prefix = prefix_of(request);
 
-    request->peer = http_request_peer(request);
-    if (!conn_limit_take_address(&conn->place, &request->peer))
-        http_conn_fault(conn, HTTP_FAULT_CONNECTIONS);
-    else if (slice_is(http_path(request),
-                      "*")) /* of the server as a whole: only OPTIONS says that */
-        answer_allowed(request, 204, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-    else if (request->resource == NULL)
+    if (request->resource == NULL)
         http_reply_error(request, 404, "Not found.");
     else if (prefix != NULL)
         prefix->handle(request, request->resource->below_ctx);
@@ -221,6 +214,20 @@ static void request_dispatch(struct http_request *request)
         answer_allowed(request, 204, request->resource->allow);
     else
         request_handle(request);
+}
+
+static void request_dispatch(struct http_request *request)
+{
+    struct http_conn *conn = request->conn;
+
+    request->peer = http_request_peer(request);
+    if (!conn_limit_take_address(&conn->place, &request->peer))
+        http_conn_fault(conn, HTTP_FAULT_CONNECTIONS);
+    else if (slice_is(http_path(request),
+                      "*")) /* of the server as a whole: only OPTIONS says that */
+        answer_allowed(request, 204, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    else if (!http_offers_serve(request))
+        dispatch_by_path(request);
     /* Answered, or http_wait() was called: nobody else keeps the pointer. */
     assert(conn->request != request || request->on_gone != NULL || conn->state == CONN_CLOSED);
 }
@@ -272,6 +279,7 @@ void http_conn_fault(struct http_conn *conn, enum http_fault fault)
     conn->closes = conn->lingers = true;
     stop_reading(conn);
     if (prefix != NULL && prefix->on_refused != NULL) {
+        conn->request->peer = http_request_peer(conn->request);
         prefix->on_refused(conn->request, http_fault_status(fault),
                            conn->request->resource->below_ctx);
         return;

@@ -73,8 +73,7 @@ void http_turn_away(int fd)
     close(fd);
 }
 
-/* Bytes taken, 0 when there is no room now, -1 when the connection has ended. */
-static ssize_t conn_write(struct http_conn *conn, struct iovec *parts, int count)
+ssize_t http_conn_write(struct http_conn *conn, struct iovec *parts, int count)
 {
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = (size_t)count };
     ssize_t sent;
@@ -85,7 +84,7 @@ static ssize_t conn_write(struct http_conn *conn, struct iovec *parts, int count
     return sent < 0 && errno == EAGAIN ? 0 : sent;
 }
 
-static void keep_rest(struct http_conn *conn, struct slice part, size_t *sent)
+void http_conn_keep_rest(struct http_conn *conn, struct slice part, size_t *sent)
 {
     size_t gone = *sent < part.len ? *sent : part.len;
 
@@ -93,13 +92,13 @@ static void keep_rest(struct http_conn *conn, struct slice part, size_t *sent)
     buf_add(&conn->out, part.data + gone, part.len - gone);
 }
 
-static void conn_send(struct http_conn *conn, struct slice head, struct slice body)
+void http_conn_send(struct http_conn *conn, struct slice head, struct slice body)
 {
     struct iovec parts[] = {
         { .iov_base = (void *)(uintptr_t)head.data, .iov_len = head.len },
         { .iov_base = (void *)(uintptr_t)body.data, .iov_len = body.len },
     };
-    ssize_t written = conn_write(conn, parts, body.len > 0 ? 2 : 1);
+    ssize_t written = http_conn_write(conn, parts, body.len > 0 ? 2 : 1);
     size_t sent = written > 0 ? (size_t)written : 0;
 
     if (written < 0) {
@@ -108,8 +107,8 @@ static void conn_send(struct http_conn *conn, struct slice head, struct slice bo
         http_conn_answered(conn);
     } else {
         buf_init(&conn->out, head.len + body.len);
-        keep_rest(conn, head, &sent);
-        keep_rest(conn, body, &sent);
+        http_conn_keep_rest(conn, head, &sent);
+        http_conn_keep_rest(conn, body, &sent);
         http_conn_enter(conn, CONN_WRITING);
     }
 }
@@ -117,7 +116,7 @@ static void conn_send(struct http_conn *conn, struct slice head, struct slice bo
 void http_conn_flush(struct http_conn *conn)
 {
     struct iovec rest = { conn->out.data + conn->out_at, conn->out.len - conn->out_at };
-    ssize_t written = conn_write(conn, &rest, 1);
+    ssize_t written = http_conn_write(conn, &rest, 1);
 
     if (written < 0) {
         http_conn_close(conn);
@@ -169,8 +168,17 @@ static void add_length(struct buf *out, size_t length)
     buf_add(out, at, (size_t)(text + sizeof text - at));
 }
 
-static void add_head(struct buf *out, const struct http_request *request,
-                     const struct http_reply *reply)
+static void add_framing(struct buf *out, const struct http_reply *reply, enum http_framing framing)
+{
+    if (framing == HTTP_BY_CHUNKS)
+        buf_add_slice(out, SLICE_LITERAL("Transfer-Encoding: chunked\r\n"));
+    else if (framing == HTTP_BY_LENGTH && reply->status != 204 &&
+             reply->status != 304) /* RFC 9110, section 8.6 */
+        add_length(out, reply->body.len);
+}
+
+void http_answer_head(struct buf *out, const struct http_request *request,
+                      const struct http_reply *reply, enum http_framing framing)
 {
     const struct http_conn *conn = request->conn;
 
@@ -180,8 +188,7 @@ static void add_head(struct buf *out, const struct http_request *request,
         buf_add_text(out, reply->type);
         buf_add_slice(out, SLICE_LITERAL("\r\n"));
     }
-    if (reply->status != 204 && reply->status != 304) /* RFC 9110, section 8.6 */
-        add_length(out, reply->body.len);
+    add_framing(out, reply, framing);
     if (conn->closes)
         buf_add_slice(out, SLICE_LITERAL("Connection: close\r\n"));
     else if (request->head.minor == 0)
@@ -195,11 +202,9 @@ static void add_head(struct buf *out, const struct http_request *request,
 
 /* ---- answers ----------------------------------------------------------------------------------------- */
 
-void http_reply(struct http_request *request, const struct http_reply *reply)
+void http_answer_begin(struct http_request *request, bool closes)
 {
     struct http_conn *conn = request->conn;
-    struct buf *out = &conn->http->out;
-    struct slice body = reply->body;
 
     assert(conn->request == request);
     if (conn->state == CONN_BODY) { /* the rest of it is thrown away */
@@ -209,24 +214,38 @@ void http_reply(struct http_request *request, const struct http_reply *reply)
     assert(conn->state == CONN_HANDLING);
     if (!http_head_keeps_alive(&request->head)) {
         conn->closes = true;
-    } else if (conn->http->is_draining) {
+    } else if (closes || conn->http->is_draining) {
         conn->closes = conn->lingers = true;
     }
+}
+
+void http_answer_note(struct http_request *request, const struct http_reply *reply)
+{
+    request->conn->http->node->metrics.http_requests[reply->status / 100]++;
+    log_debug(NULL, "http.reply", "path=%s status=%d bytes=%zu",
+              request->data == NULL ? "-"
+                                    : log_quote(http_path(request).data, http_path(request).len),
+              reply->status, reply->body.len);
+    request->conn->request = NULL;
+}
+
+void http_reply(struct http_request *request, const struct http_reply *reply)
+{
+    struct http_conn *conn = request->conn;
+    struct buf *out = &conn->http->out;
+    struct slice body = reply->body;
+
+    http_answer_begin(request, reply->closes);
     buf_clear(out);
-    add_head(out, request, reply);
+    http_answer_head(out, request, reply, HTTP_BY_LENGTH);
     if (request->head.method == HTTP_HEAD || reply->status == 204 || reply->status == 304)
         body.len = 0;
     if (body.len <= COPIED_BODY_MAX) {
         buf_add_slice(out, body);
         body.len = 0;
     }
-    conn->http->node->metrics.http_requests[reply->status / 100]++;
-    log_debug(NULL, "http.reply", "path=%s status=%d bytes=%zu",
-              request->data == NULL ? "-"
-                                    : log_quote(http_path(request).data, http_path(request).len),
-              reply->status, reply->body.len);
-    conn->request = NULL;
-    conn_send(conn, buf_slice(out), body);
+    http_answer_note(request, reply);
+    http_conn_send(conn, buf_slice(out), body);
     http_request_release(&request); /* the body may be its own: not before it is sent */
 }
 

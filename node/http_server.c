@@ -154,6 +154,7 @@ static void close_all(struct http *http, enum conn_state state)
 void http_drain(struct http *http)
 {
     http->is_draining = true;
+    http_streams_stop(http);
     close_all(http, CONN_FRESH);
     LIST_EACH (node, spare, &http->conns[CONN_IDLE]) {
         struct http_conn *conn = LIST_ENTRY(node, struct http_conn, node);
@@ -176,6 +177,7 @@ void http_handle_closed(struct http *http)
     }
     buf_fini(&http->out);
     http_routes_destroy(&http->routes);
+    http_offers_free(http);
     conn_limit_destroy(&http->limit);
     free(http);
 }

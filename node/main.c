@@ -80,7 +80,7 @@ static int check_config(int argc, char **argv)
 
     if (config == NULL)
         return EXIT_USAGE;
-    is_good = config_has_known_driver(config, &why);
+    is_good = config_has_known_driver(config, &why) && config_has_safe_keys(config, &why);
     config_free(&config);
     if (is_good)
         puts("the options are good");

@@ -155,6 +155,35 @@ static const char *emitter_labels(size_t index)
     return label("outcome", outcomes[index]);
 }
 
+static const char *kick_labels(size_t index)
+{
+    static const char *const reasons[FLEET_KICKS] = {
+        [FLEET_KICK_INVALID] = "invalid_message",
+        [FLEET_KICK_RATE] = "rate_limited",
+        [FLEET_KICK_TEXT] = "text",
+        [FLEET_KICK_UNASKED] = "unasked",
+        [FLEET_KICK_ACK] = "ack",
+        [FLEET_KICK_SILENT] = "silent",
+        [FLEET_KICK_FENCED] = "fenced",
+        [FLEET_KICK_REVOKED] = "revoked",
+        [FLEET_KICK_SHUTDOWN] = "shutdown",
+    };
+
+    return label("reason", reasons[index]);
+}
+
+static const char *command_labels(size_t index)
+{
+    static const char *const ops[FLEET_COMMAND_OPS] = { "create", "destroy", "drain", "undrain" };
+    static const char *const ends[FLEET_COMMAND_ENDS] = { "done", "refused", "exists", "timeout",
+                                                          "disconnected" };
+
+    return labels("op", ops[index / FLEET_COMMAND_ENDS], "outcome",
+                  ends[index % FLEET_COMMAND_ENDS]);
+}
+
+TWO(audience_labels, "audience=\"agent\"", "audience=\"admin\"")
+
 static const char *kind_labels(size_t index)
 {
     return label("kind", channel_kind_name((enum channel_kind)index));
@@ -282,6 +311,12 @@ static const struct family node_families[] = {
     { "signalbox_socketio_bad_entries_total", "entries of rooms that make no sense", ONE(metrics, socketio_malformed_entries) },
     { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
     { "signalbox_emitter_messages_total", "messages of redis emitters", MANY(metrics, emitter_messages, emitter_labels) },
+    { "signalbox_fleet_agents", "agents of fleets that are connected here", ONE(metrics, fleet_agents) },
+    { "signalbox_fleet_inflight_commands", "commands under way to agents here", ONE(metrics, fleet_inflight) },
+    { "signalbox_fleet_commands_total", "commands to agents here that have ended", MANY(metrics, fleet_commands, command_labels) },
+    { "signalbox_fleet_kicks_total", "agents thrown out", MANY(metrics, fleet_kicks, kick_labels) },
+    { "signalbox_fleet_snapshots_rejected_total", "full states that were refused", ONE(metrics, fleet_states_rejected) },
+    { "signalbox_fleet_auth_failures_total", "keys of the fleet that were refused", MANY(metrics, fleet_auth_failures, audience_labels) },
     { "signalbox_emitter_listening", "this node listens to redis emitters", ONE(metrics, emitter_listening) },
     { "signalbox_architus_asked_total", "questions to the bot's shards", ONE(metrics, architus_asked) },
     { "signalbox_architus_answers_total", "their answers, by class of status", MANY(metrics, architus_answers, hook_answer_labels) },

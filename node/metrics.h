@@ -78,6 +78,23 @@ enum emitter_outcome {
     EMITTER_OUTCOMES
 };
 
+/* Why an agent of a fleet was thrown out. */
+enum fleet_kick {
+    FLEET_KICK_INVALID, /* no frame, or of a topic that there is not               */
+    FLEET_KICK_RATE,
+    FLEET_KICK_TEXT,
+    FLEET_KICK_UNASKED,  /* an answer to a poll that is not open                     */
+    FLEET_KICK_ACK,      /* of a command that is not under way                       */
+    FLEET_KICK_SILENT,   /* three polls                                             */
+    FLEET_KICK_FENCED,   /* its record is another node's                             */
+    FLEET_KICK_REVOKED,  /* its key has ended                                       */
+    FLEET_KICK_SHUTDOWN, /* the node stops                                          */
+    FLEET_KICKS
+};
+/* Commands of a fleet: enum fleet_op; how they ended: enum agent_end. */
+enum { FLEET_COMMAND_OPS = 4, FLEET_COMMAND_ENDS = 5 };
+enum { FLEET_AUDIENCE_AGENT, FLEET_AUDIENCE_ADMIN, FLEET_AUDIENCES };
+
 struct metrics {
     /* HTTP */
     uint64_t http_connections_opened, http_connections_open;
@@ -113,6 +130,11 @@ struct metrics {
     uint64_t architus_running;                    /* questions without an answer: now */
     uint64_t socketio_recoveries[2];              /* not recovered, recovered */
     uint64_t socketio_emitted, socketio_asked;
+    uint64_t fleet_agents, fleet_inflight; /* now */
+    uint64_t fleet_commands[FLEET_COMMAND_OPS][FLEET_COMMAND_ENDS];
+    uint64_t fleet_command_us, fleet_commands_ended; /* the time they took, together */
+    uint64_t fleet_kicks[FLEET_KICKS], fleet_states_rejected;
+    uint64_t fleet_auth_failures[FLEET_AUDIENCES];
     uint64_t socketio_delivered, socketio_volatile_skipped, socketio_malformed_entries;
     /* the process */
     uint64_t loop_lag_us, loop_lag_max_us;

@@ -113,6 +113,16 @@ static void print_process(struct buf *out)
 
 /* ---- the node --------------------------------------------------------------------------------- */
 
+static void print_fleet(const struct metrics *metrics, struct buf *out)
+{
+    static const char name[] = "signalbox_fleet_command_seconds";
+
+    family_print_head(out, name, "summary", "time from a command's sending to its end");
+    sample_print_real(out, "signalbox_fleet_command_seconds_sum", "",
+                      (double)metrics->fleet_command_us / 1e6);
+    sample_print(out, "signalbox_fleet_command_seconds_count", "", metrics->fleet_commands_ended);
+}
+
 void metrics_print_node(const struct node *node, struct buf *out)
 {
     char labels[80];
@@ -130,6 +140,7 @@ void metrics_print_node(const struct node *node, struct buf *out)
                (double)node->metrics.loop_lag_us / 1e6);
     print_real(out, "signalbox_loop_lag_max_seconds", "the latest in the last minute",
                (double)node->metrics.loop_lag_max_us / 1e6);
+    print_fleet(&node->metrics, out);
     print_process(out);
 }
 

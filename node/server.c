@@ -162,8 +162,9 @@ struct server *server_create(const struct server_setup *setup, struct why *why)
     server->setup = *setup;
     server->node.loop = &server->loop;
     server->node.config = setup->config;
-    if (!config_has_known_driver(setup->config, why) || !make_id(&server->node, why) ||
-        !open_store(server, why) || !create_core(server, why) || !create_protocols(server, why)) {
+    if (!config_has_known_driver(setup->config, why) || !config_has_safe_keys(setup->config, why) ||
+        !make_id(&server->node, why) || !open_store(server, why) || !create_core(server, why) ||
+        !create_protocols(server, why)) {
         server_destroy(&server);
         return NULL;
     }

@@ -35,6 +35,7 @@ static const struct {
     [CHANNEL_MAILBOX] = { "mailbox", false },
     [CHANNEL_ROOM] = { "room", true },
     [CHANNEL_NAMESPACE] = { "namespace", true },
+    [CHANNEL_FLEET] = { "fleet", true },
 };
 
 static const char *const drops[DROP_REASONS] = {

@@ -24,6 +24,7 @@ enum channel_kind {
     CHANNEL_MAILBOX,   /* queue: a job's commands, taken by polls           id: job */
     CHANNEL_ROOM, /* feed:  a Socket.IO room                           id: a pair, namespace#room */
     CHANNEL_NAMESPACE, /* feed:  all sockets of a Socket.IO namespace       id: namespace */
+    CHANNEL_FLEET,     /* feed:  the events of a realm's fleet              id: "all" */
     CHANNEL_KINDS
 };
 

@@ -5,7 +5,7 @@
 #include "store/channel.h"
 #include "store/inside.h"
 
-/* What the operations on channels share. For store/channel*.c. */
+/* What the operations on channels share. For store/channel*.c, and for a noun whose scripts append by themselves. */
 
 enum channel_part {
     PART_LIST,    /* :q the entries                         */

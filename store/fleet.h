@@ -42,11 +42,18 @@ struct fleet_room {
     struct slice tail; /* its RoomInfo behind the id: `"type":…,"local":false}` */
 };
 
+/* A room as it stands in the record, whether or not it has changed. */
+struct fleet_room_now {
+    struct slice base;
+    uint32_t connections;
+    bool is_fleets;
+};
+
 /* What is known of an instance that goes: what it leaves behind is worked out from this. */
 struct fleet_leaving {
     struct slice id;
     struct slice owner; /* the node that is to have it: another one is CONFLICT               */
-    uint64_t version;   /* of the record that the rest is about: another one is CONFLICT       */
+    uint64_t version;   /* of the record that the rest is about: a newer one is CONFLICT       */
     struct slice event; /* the instance:leave event, whole: "event: …\ndata: …\n\n"           */
     const struct slice
         *bases; /* of its rooms, in their order; the same one may stand there twice    */
@@ -73,6 +80,9 @@ struct fleet_state {
     int32_t max_rooms, max_connections;
     uint64_t connections;
     uint32_t room_count;
+    const struct fleet_room_now
+        *rooms; /* all of them in the record's order: what renames are told by. NULL: none        */
+    struct slice endpoint_url; /* as JSON text, quotes included                                   */
     const uint8_t (*tags)[FLEET_TAG_LEN]; /* different ones, ascending */
     size_t tag_count;
     struct slice
@@ -93,11 +103,22 @@ struct fleet_state {
         *replaced; /* NULL: none. Goes in the same step                        */
 };
 
+/* A command that was under way to an instance that has gone. */
+struct fleet_lost {
+    struct slice requester; /* the node that asked */
+    uint64_t command;
+};
+struct fleet_removed {
+    const struct fleet_lost *lost;
+    size_t lost_count;
+};
+
 struct fleet_applied {
     uint64_t version;     /* OK: the record's */
     uint64_t join_number; /* OK: the lower, the longer it is there */
     /* OK: of two rooms made by commands with one base the other's instance, so that it can be told; nothing: none */
     struct slice rival_base, rival;
+    struct fleet_removed replaced; /* OK: what was under way to the one that was replaced */
     /* NOT_FOUND: the record is gone (Redis lost it) though differences were sent: send all.
      * CONFLICT, with an id: an instance of the same processUid is there whose owner is dead: it is to be
      * replaced in the same step (fleet_read() has it). Without: the instance is another node's. */
@@ -120,15 +141,6 @@ void fleet_touch(struct store *store, struct slice realm, struct slice id, struc
 void fleet_stale(struct store *store, struct slice realm, struct slice id, struct slice owner,
                  struct slice event, store_done_fn *done, void *ctx, struct store_op **slot);
 
-/* A command that was under way to an instance that has gone. */
-struct fleet_lost {
-    struct slice requester; /* the node that asked */
-    uint64_t command;
-};
-struct fleet_removed {
-    const struct fleet_lost *lost;
-    size_t lost_count;
-};
 typedef void fleet_removed_fn(enum result result, const struct fleet_removed *removed, void *ctx);
 
 /* OK: it is gone, and this call did it. NOT_FOUND: it was gone. An instance that never applied a state is not there.
@@ -247,8 +259,8 @@ struct fleet_reading {
     bool is_anew; /* what is older than `after` is not known any more (or Redis lost it): these are
                         all instances; forget others                                                  */
     const struct slice
-        *synced; /* wanted: pairs of an instance's id and its lastSyncAt (digits)       */
-    size_t synced_count;
+        *synced;         /* wanted: an instance's id, its lastSyncAt (digits), the next one's … */
+    size_t synced_count; /* of slices: two for each instance                                     */
 };
 typedef void fleet_read_fn(enum result result, const struct fleet_reading *reading, void *ctx);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One script per taking: the bucket is a single moment in time (lua/rate_take.lua). */
+/* One script per taking: the bucket is a single moment in time (lua/rate_take.lua, lua/rate_peek.lua). */
 #include "store/limits.h"
 
 #include <assert.h>
@@ -35,9 +35,15 @@ static const struct verb rate_take_verb = {
     .deliver = deliver_taken,
 };
 
-void rate_take(struct store *store, struct slice realm, struct slice subject,
-               const struct rate_limit *limit, uint32_t tokens, rate_taken_fn *done, void *ctx,
-               struct store_op **slot)
+static const struct verb rate_peek_verb = {
+    .id = VERB_RATE_PEEK,
+    .judge = judge_taken,
+    .deliver = deliver_taken,
+};
+
+static void ask(struct store *store, const struct verb *verb, struct slice realm,
+                struct slice subject, const struct rate_limit *limit, uint32_t tokens,
+                rate_taken_fn *done, void *ctx, struct store_op **slot)
 {
     struct taking taking = { done, ctx };
     struct op_number now, count, period, wanted;
@@ -53,7 +59,7 @@ void rate_take(struct store *store, struct slice realm, struct slice subject,
         op_u64(&wanted, tokens),
     };
     struct op_call call = {
-        .verb = &rate_take_verb,
+        .verb = verb,
         .keys = &key,
         .key_count = 1,
         .args = args,
@@ -63,4 +69,18 @@ void rate_take(struct store *store, struct slice realm, struct slice subject,
     };
 
     op_start(store, &call, slot);
+}
+
+void rate_take(struct store *store, struct slice realm, struct slice subject,
+               const struct rate_limit *limit, uint32_t tokens, rate_taken_fn *done, void *ctx,
+               struct store_op **slot)
+{
+    ask(store, &rate_take_verb, realm, subject, limit, tokens, done, ctx, slot);
+}
+
+void rate_peek(struct store *store, struct slice realm, struct slice subject,
+               const struct rate_limit *limit, uint32_t tokens, rate_taken_fn *done, void *ctx,
+               struct store_op **slot)
+{
+    ask(store, &rate_peek_verb, realm, subject, limit, tokens, done, ctx, slot);
 }

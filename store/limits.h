@@ -22,4 +22,9 @@ void rate_take(struct store *store, struct slice realm, struct slice subject,
                const struct rate_limit *limit, uint32_t tokens, rate_taken_fn *done, void *ctx,
                struct store_op **slot);
 
+/* Are there `tokens` (> 0)? Takes none. Safe to repeat. (lua/rate_peek.lua) */
+void rate_peek(struct store *store, struct slice realm, struct slice subject,
+               const struct rate_limit *limit, uint32_t tokens, rate_taken_fn *done, void *ctx,
+               struct store_op **slot);
+
 #endif

@@ -78,7 +78,7 @@ struct verb {
                                      when the operation is cancelled. Once                          */
 };
 
-enum { OP_STATE_MAX = 64, OP_WORDS_MAX = 32 };
+enum { OP_STATE_MAX = 64, OP_WORDS_MAX = 64 };
 
 struct op_call {
     const struct verb *verb;

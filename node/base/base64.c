@@ -88,6 +88,22 @@ bool base64_decode(struct buf *out, struct slice text)
     return true;
 }
 
+bool base64url_encode(struct buf *out, struct slice bytes)
+{
+    size_t from = out->len;
+
+    if (!base64_encode(out, bytes))
+        return false;
+    while (out->len > from && out->data[out->len - 1] == '=')
+        out->len--;
+    for (size_t i = from; i < out->len; i++) {
+        char c = out->data[i];
+
+        out->data[i] = (char)(c == '+' ? '-' : c == '/' ? '_' : c);
+    }
+    return true;
+}
+
 bool base64url_decode(struct buf *out, struct slice text)
 {
     struct buf standard;

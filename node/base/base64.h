@@ -12,6 +12,7 @@ bool base64_encode(struct buf *out, struct slice bytes);
 bool base64_decode(struct buf *out, struct slice text);
 
 /* The alphabet for URLs, without padding (section 5), as strict. */
+bool base64url_encode(struct buf *out, struct slice bytes);
 bool base64url_decode(struct buf *out, struct slice text);
 
 #endif

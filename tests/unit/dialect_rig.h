@@ -252,7 +252,7 @@ static struct http_request *rig_request(const struct http_request *template, htt
     return request;
 }
 
-static void rig_gone(struct http_request *request)
+static inline void rig_gone(struct http_request *request)
 {
     end(request);
     request->on_gone(request->ctx);
@@ -285,7 +285,7 @@ void auth_cancel(struct auth_check **slot)
 }
 
 /* What is known from now on, also of the check that waits. */
-static void rig_auth(enum auth_answer answer)
+static inline void rig_auth(enum auth_answer answer)
 {
     struct auth_check *check = rig.check;
 
@@ -377,7 +377,7 @@ void store_cancel(struct store_op **slot)
 }
 
 /* The oldest that waits; it waits no more. The caller answers it and frees it. */
-static struct store_op *rig_op(const char *name)
+static inline struct store_op *rig_op(const char *name)
 {
     struct store_op *op;
 

@@ -358,6 +358,138 @@ static void a_wrong_environment_is_named(void **state)
                         "SIGNALBOX_MAX_CONNS \"none\": must be a number from 1 to 10000\n");
 }
 
+/* ---- other programs' names ---------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *flags, *environment;
+    size_t offset;
+    uint32_t want;
+} aliases[] = {
+    { "a flag", "--heartbeat 700", "", NUMBER(fleet_heartbeat_ms), 700 },
+    { "a flag as we write times", "--heartbeat 2s", "", NUMBER(fleet_heartbeat_ms), 2000 },
+    { "a variable", "", "FLEET_HEARTBEAT_MS=800", NUMBER(fleet_heartbeat_ms), 800 },
+    { "the flag wins", "--heartbeat 700", "FLEET_HEARTBEAT_MS=800", NUMBER(fleet_heartbeat_ms),
+      700 },
+    { "our variable wins", "", "FLEET_HEARTBEAT_MS=800;SIGNALBOX_FLEET_HEARTBEAT=3s",
+      NUMBER(fleet_heartbeat_ms), 3000 },
+    { "no number", "", "FLEET_HEARTBEAT_MS=5s", NUMBER(fleet_heartbeat_ms), 5000 },
+    { "an empty variable", "", "FLEET_HEARTBEAT_MS=", NUMBER(fleet_heartbeat_ms), 5000 },
+    { "another time", "--command-timeout 1500", "", NUMBER(fleet_command_timeout_ms), 1500 },
+    { "a level", "", "FLEET_LOG_LEVEL=trace", NUMBER(log_level), LOG_DEBUG },
+};
+
+static void aliases_are_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(aliases); i++) {
+        struct config *config = load_good(aliases[i].flags, aliases[i].environment);
+        uint32_t got;
+
+        memcpy(&got, (char *)config + aliases[i].offset, sizeof got);
+        if (got != aliases[i].want)
+            fail_msg("%s: %u, not %u", aliases[i].name, got, aliases[i].want);
+        config_free(&config);
+    }
+}
+
+static const struct {
+    const char *name, *flags, *environment;
+    size_t offset;
+    bool want;
+} alias_bools[] = {
+    { "true in capitals", "", "FLEET_SSE_QUERY_AUTH=TRUE", NUMBER(sse_query_auth), true },
+    { "neither true nor false", "", "FLEET_SSE_QUERY_AUTH=1", NUMBER(sse_query_auth), false },
+    { "a proxy", "", "FLEET_TRUST_PROXY=true", NUMBER(trust_proxy), true },
+    { "by default", "", "", NUMBER(fleet_api), true },
+    { "the opposite", "--no-api", "", NUMBER(fleet_api), false },
+    { "the opposite of no", "--no-api=false", "", NUMBER(fleet_api), true },
+};
+
+static void alias_bools_are_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(alias_bools); i++) {
+        struct config *config = load_good(alias_bools[i].flags, alias_bools[i].environment);
+        bool got;
+
+        memcpy(&got, (char *)config + alias_bools[i].offset, sizeof got);
+        if (got != alias_bools[i].want)
+            fail_msg("%s: %d", alias_bools[i].name, got);
+        config_free(&config);
+    }
+}
+
+static const struct {
+    const char *flags, *environment, *want; /* what is added to :8080 */
+} addresses[] = {
+    { "", "", NULL },
+    { "--port 7000", "", "0.0.0.0:7000" },
+    { "-H 127.0.0.1", "", "127.0.0.1:7350" },
+    { "--host ::1 -p 1", "", "[::1]:1" },
+    { "", "FLEET_HOST=localhost;FLEET_PORT=7001", "localhost:7001" },
+    { "", "FLEET_PORT=tcp://10.0.0.1:80", NULL },
+};
+
+static void the_originals_address_is_added(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(addresses); i++) {
+        struct config *config = load_good(addresses[i].flags, addresses[i].environment);
+
+        assert_int_equal(config->addr.count, addresses[i].want != NULL ? 2 : 1);
+        if (addresses[i].want != NULL)
+            assert_string_equal(config->addr.items[1], addresses[i].want);
+        config_free(&config);
+    }
+}
+
+static void keys_are_lists_that_are_not_shown(void **state)
+{
+    struct config *config = load_good("--agent-key a --agent-key b", "FLEET_AGENT_KEY=x,y,z");
+
+    (void)state;
+    assert_int_equal(config->agent_keys.count, 2);
+    assert_string_equal(config->agent_keys.items[1], "b");
+    config_free(&config);
+    config = load_good("", "FLEET_AGENT_KEY= x ,,y;FLEET_ADMIN_KEY=z");
+    assert_int_equal(config->agent_keys.count, 2);
+    assert_int_equal(config->admin_keys.count, 1);
+    config_free(&config);
+    assert_null(load_with("--agent-key secret=", ""));
+    assert_null(strstr(complained(), "secret"));
+    assert_non_null(strstr(complained(), "--agent-key"));
+}
+
+static const struct {
+    const char *name, *flags;
+    const char *want; /* NULL: it is good */
+} key_cases[] = {
+    { "long ones", "--agent-key 0123456789abcdef --admin-key 0123456789abcdeF", NULL },
+    { "none", "", NULL },
+    { "a short one for agents", "--agent-key 0123456789abcde", "--agent-key (FLEET_AGENT_KEY)" },
+    { "a short one for callers", "--admin-key 0123456789abcde", "--admin-key (FLEET_ADMIN_KEY)" },
+    { "one for both", "--agent-key 0123456789abcdef --admin-key 0123456789abcdef",
+      "--agent-key and --admin-key" },
+};
+
+static void production_wants_safe_keys(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(key_cases); i++) {
+        struct config *config = load_good(key_cases[i].flags, "");
+        struct why why = { "" };
+
+        assert_true(config_has_safe_keys(config, &why));
+        config_free(&config);
+        config = load_good(key_cases[i].flags, "NODE_ENV=production");
+        if (config_has_safe_keys(config, &why) != (key_cases[i].want == NULL))
+            fail_msg("%s", key_cases[i].name);
+        assert_true(key_cases[i].want == NULL || strstr(why.text, key_cases[i].want) == why.text);
+        assert_null(strstr(why.text, "0123"));
+        config_free(&config);
+    }
+}
+
 /* ---- reload ----------------------------------------------------------------------------------- */
 
 static struct config *load_from_file(const char *text)
@@ -485,6 +617,11 @@ int main(void)
         cmocka_unit_test(later_sources_win),
         cmocka_unit_test(wrong_files_are_refused),
         cmocka_unit_test(a_wrong_environment_is_named),
+        cmocka_unit_test(aliases_are_read),
+        cmocka_unit_test(alias_bools_are_read),
+        cmocka_unit_test(the_originals_address_is_added),
+        cmocka_unit_test(keys_are_lists_that_are_not_shown),
+        cmocka_unit_test(production_wants_safe_keys),
         cmocka_unit_test(a_reload_changes_what_it_may),
         cmocka_unit_test(a_bad_reload_changes_nothing),
         cmocka_unit_test(the_table_is_alphabetical),

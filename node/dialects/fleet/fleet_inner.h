@@ -2,6 +2,8 @@
 #ifndef SB_FLEET_INNER_H
 #define SB_FLEET_INNER_H
 
+#include <uthash.h>
+
 #include "deadline.h"
 #include "fleet_state.h"
 #include "node.h"
@@ -17,6 +19,7 @@
  * A realm's fleet is made when somebody needs it, and stays while the node lives: it beats for the node, and
  * sweeps what dead nodes left.
  */
+struct fleet_metadata;
 struct fleet_model;
 struct agent;
 
@@ -27,7 +30,9 @@ struct fleet {
     struct agent_keys *agent_keys, *admin_keys; /* those of the configuration */
     struct rest *rest;
     struct ws_ops agent_ops;
-    size_t agent_count;
+    struct list agents;  /* of struct agent: all whose memory is not free yet */
+    struct list orders;  /* of struct order: those that have no outcome       */
+    struct list carried; /* of struct carried: commands that agents here have */
 };
 
 /* One realm's fleet as this node knows it. */
@@ -37,6 +42,7 @@ struct fleet_realm {
     struct fleet_model *model;
     struct fleet_beating *beating; /* renews the lease, sweeps */
     struct agent *agents;          /* of this node, by instance id (uthash) */
+    UT_hash_handle hh;
 };
 
 struct fleet_realm *fleet_realm_of(struct fleet *fleet, struct slice name); /* never NULL */
@@ -92,22 +98,35 @@ bool agent_send(struct fleet_realm *realm, struct slice instance,
 
 /* ---- model --------------------------------------------------------------------------------------------------- */
 
+/* Never changes but for `synced_ms`: another version of it is another one. Whoever wants it beyond the view counts. */
 struct model_instance {
+    uint32_t refs;
     char id[FLEET_ID_LEN + 1];
     uint64_t version, join_number;
     char *owner;
     bool is_stale;
     int64_t synced_ms;
     struct fleet_instance *instance;
-    char *renamed;  /* one '0' or '1' for each room; NULL: none is */
-    char *metadata; /* JSON, base → object; NULL: none */
+    char *renamed;             /* one '0' or '1' for each room; NULL: none is */
+    char *metadata;            /* JSON, base → object; NULL: none */
+    struct fleet_metadata *described; /* the same, to be asked for a base; NULL: none */
+    struct model_rooms *rooms; /* by base (model_rooms.c) */
 };
+struct model_instance *model_instance_ref(struct model_instance *instance);
+void model_instance_unref(struct model_instance **instance);
+
+/* Is the room called <processUid>~<base>? What was put to it by REST; nothing: nothing. */
+bool model_room_is_renamed(const struct model_instance *instance, size_t room);
+struct slice model_room_metadata(const struct model_instance *instance, size_t room);
 
 struct model_view {
     uint64_t version;
     const char *hash;                        /* stateHash */
     struct model_instance *const *instances; /* by join number */
     size_t instance_count;
+    uint64_t rooms, connections; /* of all instances */
+    const struct slice *types;   /* of all instances, each once, in the order of UTF-16 units */
+    size_t type_count;
 };
 typedef void model_done_fn(enum result result, const struct model_view *view, void *ctx);
 

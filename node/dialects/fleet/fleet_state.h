@@ -17,11 +17,9 @@ struct fleet_fault {
     uint64_t limit;    /* 0: not a matter of a limit */
 };
 /* In the order of the protocol's page, first failure first: endpointUrl's length, name, roomTypes, rooms, endpointUrl as
- * a URL, labels, rooms' ids, types and connections. Lengths in UTF-16 units. */
+ * a URL, labels, rooms' ids, types, connections and metadata, and what only the store limits: processUid. Lengths in
+ * UTF-16 units. */
 struct fleet_fault fleet_state_judge(const struct fleet_state_message *state);
-
-/* Would WHATWG's URL parser take it, with the scheme ws, wss, http or https? */
-bool fleet_url_is_good(struct slice url);
 
 /* ---- instances --------------------------------------------------------------------------------------------- */
 
@@ -38,7 +36,7 @@ struct fleet_instance {
     struct slice name, process_uid, agent_version, endpoint_url, status;
     struct slice hash; /* the agent's own */
     uint32_t protocol_version, features;
-    struct fleet_label *labels; /* in the order of their first mention, keys once */
+    struct fleet_label *labels; /* keys once, in the order of a JavaScript object */
     size_t label_count;
     bool has_max_connections, has_max_rooms;
     int32_t max_connections, max_rooms;
@@ -47,8 +45,8 @@ struct fleet_instance {
     size_t type_count;
     struct fleet_instance_room *rooms; /* in the agent's order */
     size_t room_count;
-    uint64_t connections; /* of all rooms */
-    struct buf text;      /* what the slices point to */
+    uint64_t connections;   /* of all rooms */
+    struct buf text, bases; /* what the slices point to: the image, bases that are no ids */
 };
 
 /* From a state that was judged good, and from an image. NULL: it is no image. */
@@ -56,7 +54,7 @@ struct fleet_instance *fleet_instance_of_state(const struct fleet_state_message 
 struct fleet_instance *fleet_instance_of_image(struct slice image);
 void fleet_instance_free(struct fleet_instance **instance);
 
-/* Appends the image. Compact: about what the agent sent. */
+/* Appends the image. Compact: about what the agent sent. What is no UTF-8 in it is replaced. */
 void fleet_instance_write(const struct fleet_instance *instance, struct buf *out);
 
 /* ---- documents: InstanceInfo, RoomInfo (members in the protocol's order) ------------------------------------- */
@@ -73,6 +71,8 @@ void fleet_room_tail(struct buf *out, const struct fleet_instance *instance, str
 /* InstanceInfo around its rooms: from `{` to `"rooms":[`, and from `]` to `}`. */
 void fleet_instance_head(struct buf *out, const struct fleet_instance *instance, struct slice id);
 void fleet_instance_rest(struct buf *out, const struct fleet_instance *instance, int64_t synced_ms);
+
+void fleet_types_write(struct buf *out, const struct fleet_instance *instance); /* roomTypes */
 
 /* InstanceInfo with raw room ids, as instance:leave has it, within its event: "event: instance:leave\ndata: …\n\n". */
 void fleet_leave_event(struct buf *out, const struct fleet_instance *instance, struct slice id,
@@ -92,6 +92,8 @@ enum fleet_tag_kind { FLEET_TAG_TYPE, FLEET_TAG_LABEL, FLEET_TAG_FEATURE };
 void fleet_tag(enum fleet_tag_kind kind, struct slice key, struct slice value,
                uint8_t out[FLEET_TAG_LEN]);
 
+void fleet_feature_tag(enum fleet_feature feature, uint8_t out[FLEET_TAG_LEN]);
+
 /* All of an instance's, ascending, each once; at most FLEET_TAGS_MAX. Returns how many. */
 size_t fleet_instance_tags(const struct fleet_instance *instance,
                            uint8_t out[FLEET_TAGS_MAX][FLEET_TAG_LEN]);
@@ -102,8 +104,9 @@ void fleet_instance_compare(const struct fleet_instance *before, const struct fl
                             struct slice id, struct fleet_state *state);
 void fleet_compare_fini(struct fleet_state *state);
 
-/* The rest of what fleet_apply() wants, borrowed from the instance and from `texts`. */
-void fleet_state_fill(struct fleet_state *state, const struct fleet_instance *instance,
+/* The rest of what fleet_apply() wants, borrowed from the instance, from `id` and from what is appended to `texts`, to
+ * which nothing may be added as long as it is used. False: `texts` has overflowed. */
+bool fleet_state_fill(struct fleet_state *state, const struct fleet_instance *instance,
                       struct slice id, int64_t synced_ms, struct buf *texts);
 
 /* ---- room ids -------------------------------------------------------------------------------------------------- */

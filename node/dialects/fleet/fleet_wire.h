@@ -2,14 +2,23 @@
 #ifndef SB_FLEET_WIRE_H
 #define SB_FLEET_WIRE_H
 
-#include "base/buf.h"
+#include "fleet_text.h"
 
 /*
  * Protocol 3 between an orchestrator and its agents (@rivalis/fleet 8): bytes ↔ messages. A binary WebSocket
  * message is an outer frame (topic, payload); a payload is two bytes of version and a protobuf message.
- * No sockets, no store. All slices that are read are borrowed from the bytes, except where `text` is given.
+ * No sockets, no store. All slices that are read are borrowed from the bytes, as they came: fleet_text.h has what
+ * they say where they are no UTF-8.
  */
 enum { FLEET_PROTOCOL = 3, FLEET_TOPIC_UNITS_MAX = 256 };
+
+/* How much a state may list. One more of each is kept, so that it can be refused; the rest is only checked. */
+enum {
+    FLEET_STATE_TYPES = 256,
+    FLEET_STATE_LABELS = 32,
+    FLEET_STATE_ROOMS = 50000,
+    FLEET_ROOM_LABELS = 16, /* metadata of one room */
+};
 
 /* Features that either side may have beyond the protocol (Hello.4, Poll.4, State.16). */
 enum fleet_feature { FLEET_OPTIONS = 1, FLEET_METADATA = 2 };
@@ -26,12 +35,6 @@ struct fleet_frame {
     struct slice payload;
 };
 enum fleet_frame_fault fleet_frame_parse(struct slice message, struct fleet_frame *frame_out);
-
-/* Length as JavaScript has it: UTF-16 units; what is no UTF-8 counts as U+FFFD, as WHATWG decoders have it. */
-size_t fleet_units(struct slice text);
-
-/* Appends the text with U+FFFD for what is no UTF-8. */
-void fleet_add_text(struct buf *out, struct slice text);
 
 /* ---- to the agent: whole outer frames ----------------------------------------------------------------- */
 
@@ -62,7 +65,7 @@ struct fleet_label {
 struct fleet_sync_room {
     struct slice id, type, origin;
     uint32_t connections;
-    const struct fleet_label *metadata; /* SyncRoom.5 */
+    const struct fleet_label *metadata; /* SyncRoom.5; like `labels` */
     size_t metadata_count;
 };
 
@@ -72,7 +75,8 @@ struct fleet_state_message {
     uint32_t seq;
     struct slice name, process_uid, agent_version, endpoint_url, status;
     uint32_t protocol_version, features;
-    struct fleet_label *labels; /* as they came; of two with one key the last counts */
+    struct fleet_label
+        *labels; /* as a JavaScript object has them (fleet_labels.h): each key once */
     size_t label_count;
     bool has_max_connections, has_max_rooms;
     int32_t max_connections, max_rooms;

@@ -1,0 +1,305 @@
+-- SPDX-License-Identifier: MIT
+-- fleet_apply: an instance's full state becomes what everybody sees.
+--
+-- KEYS     see fleet_all
+-- ARGV[1]  id
+-- ARGV[2]  owner
+-- ARGV[3]  numbers    seq (4 bytes), is repeat (1), poll (8), status, autoCreate, has maxRooms, has maxConnections (1
+--                     each), maxRooms, maxConnections (4 each, signed), connections (8), rooms (4); big-endian
+-- ARGV[4]  record     what nodes read
+-- ARGV[5]  digest     16 hexadecimal digits
+-- ARGV[6]  uid
+-- ARGV[7]  uid within JSON
+-- ARGV[8]  url        of the endpoint, as JSON
+-- ARGV[9]  types      as JSON
+-- ARGV[10] tags       16 bytes each
+-- ARGV[11] document   InstanceInfo up to its rooms; '': what follows are differences
+-- ARGV[12] rest       InstanceInfo behind its rooms
+-- ARGV[13] rooms      all of them: see fleet_all
+-- ARGV[14] added      origin ('0' by a command, '1'), base (behind 2 bytes), tail (behind 4)
+-- ARGV[15] changed    origin, base
+-- ARGV[16] removed    base
+-- ARGV[17] replaced   as in fleet_remove; '': none
+-- ARGV[18] topic      of the channel of events
+-- ARGV[19] bounds     see fleet_log
+--
+-- Returns  {0, dropped, version, join, rival base, rival, requester, command, ...}  applied; the log has dropped so
+--                     many entries; a room that was made by a command elsewhere and has a base of ours, or '' twice;
+--                     what was under way to the one that was replaced
+--          {1}        a seq that is no later
+--          {2}        differences, and what they are from is not there
+--          {3, id}    its processUid is there under an owner who is dead: to be replaced; '': another node's
+-- Repeat   safe as a repeat
+-- Cost     O(what has changed); connections only: COST_APPLY; a first state with 20 rooms: COST_FIRST, with 50,000:
+--          COST_LARGE
+
+local topic, bounds = ARGV[18], ARGV[19]
+local id, owner = ARGV[1], ARGV[2]
+local seq, is_repeat, poll, status, creates, has_max_rooms, has_max_connections, max_rooms,
+  max_connections, connections, room_count = struct.unpack('>I4BI8BBBBi4i4I8I4', ARGV[3])
+local uid, tags, document = ARGV[6], ARGV[10], ARGV[11]
+
+-- include: fleet_all
+-- include: fleet_log
+-- include: fleet_head
+-- include: fleet_index
+-- include: fleet_reserve
+-- include: fleet_names
+-- include: fleet_gone
+
+local h = read_head(id)
+local is_first = not h
+local is_repeated = h and is_repeat == 1 and seq == h.seq
+
+if is_first and document == '' then
+  return {2}
+elseif h and h.owner ~= owner then
+  return {3, ''}
+elseif h and seq <= h.seq and not is_repeated then
+  return {1}
+elseif is_repeated then
+  return {0, 0, h.version, h.join, '', ''}
+end
+
+-- ---- what comes and goes
+
+local function read_bases(packed)
+  local list, at = {}, 1
+  while at <= #packed do
+    list[#list + 1], at = struct.unpack('>I2c0', packed, at)
+  end
+  return list
+end
+
+local function read_rooms(packed)
+  local origins, bases, at = {}, {}, 1
+  while at <= #packed do
+    local n = #bases + 1
+    origins[n] = string.sub(packed, at, at)
+    bases[n], at = struct.unpack('>I2c0', packed, at + 1)
+  end
+  return origins, bases
+end
+
+local function read_added(packed)
+  local origins, bases, told, at = {}, {}, {}, 1
+  while at <= #packed do
+    local n = #bases + 1
+    origins[n] = string.sub(packed, at, at)
+    bases[n], told[n], at = struct.unpack('>I2c0I4c0', packed, at + 1)
+  end
+  return origins, bases, told
+end
+
+local function bases_of_rooms(packed)
+  local list, at, _ = {}, 1
+  while at <= #packed do
+    _, _, list[#list + 1], at = struct.unpack('>BI4I2c0', packed, at)
+  end
+  return list
+end
+
+local origins, added, told = read_added(ARGV[14])
+local changed_origins, changed = read_rooms(ARGV[15])
+local removed = read_bases(ARGV[16])
+if h and document ~= '' then -- all of it again, from somebody who does not know how far it had come
+  starts_over = true
+  removed = bases_of_rooms(redis.call('HGET', ROOMS, id) or '')
+end
+if h and h.rooms + #added - #removed ~= room_count then
+  return {2}
+end
+
+-- ---- the same processUid elsewhere
+
+local function orphan()
+  for other in string.gmatch(redis.call('HGET', UIDS, uid) or '', string.rep('.', 16)) do
+    local head = read_head(other)
+    if head and is_lease_over(head.owner) then
+      return other
+    end
+  end
+  return nil
+end
+
+local replaced, leaving
+if is_first and ARGV[17] == '' then
+  local other = orphan()
+  if other then
+    return {3, other}
+  end
+elseif ARGV[17] ~= '' then
+  leaving = read_leaving(ARGV[17])
+  replaced = read_head(leaving.id)
+  if replaced and not may_go(replaced, leaving) then
+    if is_lease_over(replaced.owner) then
+      return {3, leaving.id}
+    end
+    replaced = nil
+  end
+end
+
+-- ---- nothing new
+
+local facts = struct.pack('>I4c0I4c0I4c0c16', #uid, uid, #ARGV[7], ARGV[7], #ARGV[9], ARGV[9], ARGV[5])
+local old_facts = h and redis.call('HGET', FACTS, id)
+local is_same = h and old_facts == facts and #added == 0 and #removed == 0 and #changed == 0 and
+  not replaced and redis.call('HGET', RECORDS, id) == ARGV[4]
+
+redis.call('HSET', SYNCED, id, string.format('%.0f', now))
+h = h or {
+  id = id, owner = owner, override = 0, stale = 0, listed = 0, making = 0, holds = 0, slots = 0,
+  rooms = 0, connections = 0, max_connections = 0, version = 0,
+}
+
+-- ---- claims
+
+local old_uid
+if old_facts then
+  local raw, json = struct.unpack('>I4c0I4c0', old_facts)
+  old_uids[id] = {raw, json}
+  old_uid = raw ~= uid and raw or nil
+end
+uids[id] = {uid, ARGV[7]}
+
+local lost = {}
+if is_first then
+  meta.join = meta.join + 1
+  h.join = meta.join
+end
+if replaced then
+  load_claims(leaving.bases)
+end
+load_claims(added)
+load_claims(removed)
+load_claims(changed)
+if old_uid then
+  local contested = {}
+  for base in pairs(renames_of(id)) do
+    contested[#contested + 1], is_forced[base] = base, true
+  end
+  load_claims(contested)
+end
+if replaced then
+  lost = go(replaced, leaving)
+end
+for i = 1, #removed do
+  remove_claim(removed[i], id)
+  lost_tails[#lost_tails + 1] = id .. removed[i]
+end
+for i = 1, #changed do
+  remove_claim(changed[i], id)
+  add_claim(changed[i], id, changed_origins[i], h.join)
+end
+for i = 1, #added do
+  if claims[added[i]] == '' then
+    claims[added[i]] = id .. origins[i] .. struct.pack('>I8', h.join)
+  else
+    add_claim(added[i], id, origins[i], h.join)
+  end
+end
+
+-- ---- names and events, in the order of the protocol's page
+
+local docs = {}
+for i = 1, #added do
+  docs[i] = add_own(id, added[i], origins[i], with_metadata(told[i], uid, added[i]))
+end
+settle_names(id)
+redis.call('HSET', FACTS, id, facts)
+if ARGV[13] ~= '' then
+  redis.call('HSET', ROOMS, id, ARGV[13])
+else
+  redis.call('HDEL', ROOMS, id)
+end
+sort_foreign()
+know_foreign(0, h.join)
+if is_first then
+  tell('event: instance:join\ndata: ' .. document .. table.concat(docs, ',') .. ARGV[12] .. '\n\n')
+end
+know(own_names, own_docs)
+know_foreign(h.join, math.huge)
+tell_destroyed()
+write_claims()
+write_renames(id)
+
+-- ---- the rest of what is kept
+
+local function rival()
+  for i = 1, #added do
+    local list = claims[added[i]]
+    for at = 1, origins[i] == '0' and #list > CLAIM and #list or 0, CLAIM do
+      if string.sub(list, at, at + 15) ~= id and string.sub(list, at + 16, at + 16) == '0' then
+        return added[i], string.sub(list, at, at + 15)
+      end
+    end
+  end
+  return '', ''
+end
+
+local function reindex(old_entries)
+  local is_old, fresh = {}, {}
+  for i = 1, #old_entries do
+    is_old[old_entries[i]] = true
+  end
+  h.listed = wanted_list(h)
+  for _, entry in ipairs(index_entries(h, tags)) do
+    if is_old[entry] then
+      is_old[entry] = nil
+    else
+      fresh[#fresh + 1] = entry
+    end
+  end
+  local stale = {}
+  for entry in pairs(is_old) do
+    stale[#stale + 1] = entry
+  end
+  index_remove(stale)
+  index_add(fresh)
+end
+
+local old_entries = index_entries(h, h.listed > 0 and redis.call('HGET', TAGS, id) or '')
+meta.rooms = meta.rooms - h.rooms + room_count
+meta.connections = meta.connections - h.connections + connections
+h.seq, h.status, h.creates, h.rooms, h.connections = seq, status, creates, room_count, connections
+h.has_max_rooms, h.has_max_connections = has_max_rooms, has_max_connections
+h.max_rooms, h.max_connections, h.url, h.stale = max_rooms, max_connections, ARGV[8], 0
+local dropped = drop_holds(h, poll)
+if h.override == status + 1 then
+  h.override = 0
+end
+reindex(old_entries)
+
+if is_first then
+  meta.instances = meta.instances + 1
+  add_owned(owner, 1)
+end
+if not is_same then
+  local old_types, _ = '[]'
+  if old_facts then
+    local old_digest
+    _, _, old_types, old_digest = struct.unpack('>I4c0I4c0I4c0c16', old_facts)
+    mix(old_digest)
+  end
+  mix(ARGV[5])
+  if old_types ~= ARGV[9] then
+    count_types(old_types, -1)
+    count_types(ARGV[9], 1)
+  end
+  h.version = next_version(id)
+  redis.call('HSET', RECORDS, id, ARGV[4])
+  redis.call('HSET', TAGS, id, tags)
+end
+if old_uid then
+  leave_uid(id, old_uid)
+end
+if is_first or old_uid then
+  redis.call('HSET', UIDS, uid, (redis.call('HGET', UIDS, uid) or '') .. id)
+  redis.call('ZREM', FORSAKEN, uid)
+end
+write_head(h)
+if metadata_is_there and (#added > 0 or #removed > 0 or #dropped > 0 or old_uid) then
+  describe(id, uid)
+end
+local rival_base, rival_id = rival()
+return {0, finish(), h.version, h.join, rival_base, rival_id, unpack(lost)}

@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: MIT
+-- fleet_beat: a node lives, and looks after what nobody else does.
+--
+-- KEYS     see fleet_all
+-- ARGV[1]  node
+-- ARGV[2]  ttl        of its lease, ms; 0: it leaves
+-- ARGV[3]  now        ms
+-- ARGV[4]  epoch      that the fleet gets unless it has one
+-- ARGV[5]  most       owners that are returned
+--
+-- Returns  {epoch, owner, ...}  owners of instances whose lease is over
+-- Repeat   safe
+-- Cost     O(nodes + what is overdue); COST_BEAT
+
+local SETTLE_MAX = 256               -- overdue commands in one beat
+local FORSAKEN_MS = 10 * 60 * 1000   -- metadata of a processUid that has not come back for so long goes
+local FORSAKEN_MAX = 16
+local LEASE_KEEP_MS = 60000          -- leases that are over stay for so long
+local TIMED_OUT = 2
+local node, ttl, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+
+-- include: fleet_all
+-- include: fleet_head
+-- include: fleet_index
+-- include: fleet_reserve
+
+if ttl > 0 then
+  redis.call('ZADD', NODES, string.format('%.0f', now + ttl), node)
+else
+  redis.call('ZREM', NODES, node)
+end
+redis.call('ZREMRANGEBYSCORE', NODES, '-inf', string.format('%.0f', now - LEASE_KEEP_MS))
+redis.call('HSETNX', META, 'epoch', ARGV[4])
+
+for _, member in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', ARGV[3], 'LIMIT', 0, SETTLE_MAX)) do
+  local h = read_head(string.sub(member, 1, 16))
+  local slot = struct.unpack('>I8', member, 17) % 32
+  local command = h and take_command(h, slot)
+  if command then -- any later state tells whether there is a room
+    settle_command(h, command, TIMED_OUT, '0')
+    relist(h)
+    write_head(h)
+  else
+    redis.call('ZREM', DUE, member)
+  end
+end
+
+for _, uid in ipairs(redis.call('ZRANGEBYSCORE', FORSAKEN, '-inf', string.format('%.0f', now - FORSAKEN_MS),
+  'LIMIT', 0, FORSAKEN_MAX)) do
+  local from = struct.pack('>I4c0', #uid, uid)
+  redis.call('ZREMRANGEBYLEX', METADATA, '[' .. from, '(' .. from .. '\255')
+  redis.call('ZREM', FORSAKEN, uid)
+end
+
+local result = {tonumber(redis.call('HGET', META, 'epoch'))}
+for _, owner in ipairs(redis.call('HKEYS', OWNERS)) do
+  local ends = redis.call('ZSCORE', NODES, owner)
+  if (not ends or tonumber(ends) <= now) and #result <= tonumber(ARGV[5]) then
+    result[#result + 1] = owner
+  end
+end
+return result

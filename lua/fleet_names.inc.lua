@@ -1,0 +1,439 @@
+-- ---- fleet_names: who has which base, and so which public ids there are.
+--
+-- A claim is an instance's id (16 bytes), its origin ('0' by a command, '1' otherwise) and its join number (8 bytes,
+-- big-endian). The claims of a base stand in the order of their right to it: the first keeps it, all others are
+-- called <processUid>~<base>.
+-- A rename is <kind><length of the base, 2 bytes><base>; kinds: 'a' all of the instance's rooms of that base, 'o' all
+-- but one.
+--
+-- Wants    fleet_all, fleet_log
+-- Returns  load_claims(bases), add_claim(base, id, origin, join), remove_claim(base, id), then add_own(us, base, origin,
+--          tail) for each room that comes, settle_names(us); know(names, docs), sort_foreign(), know_foreign(from,
+--          till), tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
+local CLAIM = 25
+
+local before, claims = {}, {} -- base => its claims when this step began, and now
+local touched = {}
+
+local function load_claims(bases)
+  for from = 1, #bases, CHUNK do
+    local till = math.min(from + CHUNK - 1, #bases)
+    local found = redis.call('HMGET', CLAIMS, unpack(bases, from, till))
+    for i = from, till do
+      local base = bases[i]
+      if not before[base] then
+        before[base] = found[i - from + 1] or ''
+        claims[base] = before[base]
+        touched[#touched + 1] = base
+      end
+    end
+  end
+end
+
+local function right_of(list, at)
+  return string.byte(list, at + 16), (struct.unpack('>I8', list, at + 17))
+end
+
+local function add_claim(base, id, origin, join)
+  local list, claim = claims[base], id .. origin .. struct.pack('>I8', join)
+  local kind = string.byte(origin)
+  for at = 1, #list, CLAIM do
+    local other_kind, other_join = right_of(list, at)
+    if kind < other_kind or kind == other_kind and join < other_join then
+      claims[base] = string.sub(list, 1, at - 1) .. claim .. string.sub(list, at)
+      return
+    end
+  end
+  claims[base] = list .. claim
+end
+
+-- Of several of an instance the one with the least right.
+local function remove_claim(base, id)
+  local list = claims[base]
+  for at = #list - CLAIM + 1, 1, -CLAIM do
+    if string.sub(list, at, at + 15) == id then
+      claims[base] = string.sub(list, 1, at - 1) .. string.sub(list, at + CLAIM)
+      return
+    end
+  end
+end
+
+-- How the rooms of one instance among these claims are renamed: nil not at all.
+local function rename_of(list, id)
+  local count = 0
+  for at = 1, #list, CLAIM do
+    if string.sub(list, at, at + 15) == id then
+      count = count + 1
+    end
+  end
+  if count == 0 then
+    return nil
+  elseif string.sub(list, 1, 16) ~= id then
+    return 'a'
+  end
+  return count > 1 and 'o' or nil
+end
+
+-- ---- what is known of instances
+
+local uids = {} -- id => {uid, uid within JSON}, now
+local old_uids = {}
+
+local function uid_of(id, known)
+  local uid = known and known[id] or uids[id]
+  if not uid then
+    local facts = redis.call('HGET', FACTS, id)
+    local raw, json = struct.unpack('>I4c0I4c0', facts)
+    uid = {raw, json}
+    uids[id] = uid
+  end
+  return uid
+end
+
+-- Where rooms of these bases stand in an instance, and how many connections they have.
+local function find_rooms(id, wanted)
+  local packed, found, at, position = redis.call('HGET', ROOMS, id) or '', {}, 1, 0
+  while at <= #packed do
+    local _, connections, base, after = struct.unpack('>BI4I2c0', packed, at)
+    position = position + 1
+    if wanted[base] and not found[base] then
+      found[base] = {position, connections}
+    end
+    at = after
+  end
+  return found
+end
+
+-- ---- RoomInfo
+
+local metadata_is_there = redis.call('EXISTS', METADATA) == 1
+
+local function metadata_of(uid, base)
+  local from = struct.pack('>I4c0', #uid, uid) .. base
+  local member = redis.call('ZRANGEBYLEX', METADATA, '[' .. from .. '\0', '(' .. from .. '\1')[1]
+  return member and string.sub(member, #from + 2)
+end
+
+-- What was put by a caller counts unless the agent says something itself.
+local function with_metadata(tail, uid, base)
+  local found = metadata_is_there and not string.find(tail, ',"metadata":', 1, true) and metadata_of(uid, base)
+  return found and string.sub(tail, 1, -2) .. ',"metadata":' .. found .. '}' or tail
+end
+
+local function room_info(name_json, tail)
+  return '{"id":"' .. name_json .. '",' .. tail
+end
+
+-- The tail of a room that is there already, as its instance told it, with the connections that it has now.
+local function tail_of(id, base, connections, origin)
+  local tail = redis.call('HGET', TAILS, id .. base)
+  if not tail then
+    local info = redis.call('HGET', KNOWN, base)
+    tail = info and string.sub(info, 9 + #room_info(base, '')) or '"type":"","connections":0}'
+  end
+  if connections then
+    tail = string.gsub(tail, '"connections":%d+', string.format('"connections":%.0f', connections), 1)
+  end
+  return (string.gsub(tail, ',"local":%a+', origin == '0' and ',"local":false' or '%0', 1))
+end
+
+-- ---- the difference
+
+local own_names, own_docs = {}, {}  -- creates of rooms that this step adds: told in their order
+local is_own = {}
+local foreign = {}                  -- creates of others, and of ours by a change of right
+local destroyed = {}                -- names
+local tails, lost_tails = {}, {}    -- <id><base>, tail, …; <id><base>, …
+local renamed = {}                  -- id => {base => kind or false}
+local is_forced = {}                -- bases whose names change though their claims do not
+
+local function note_rename(id, base, old, new)
+  renamed[id] = renamed[id] or {}
+  renamed[id][base] = new or false
+  if old then
+    mix(redis.sha1hex('rename' .. id .. old .. base))
+  end
+  if new then
+    mix(redis.sha1hex('rename' .. id .. new .. base))
+  end
+end
+
+local function note_tail(id, base, tail)
+  tails[#tails + 1] = id .. base
+  tails[#tails + 1] = tail
+end
+
+-- Who is the only one may have made its public id known, and may not be the one that has it for long.
+local function keep_tail(base)
+  local id = string.sub(before[base], 1, 16)
+  if #before[base] ~= CLAIM or not string.find(claims[base], id, 1, true) or
+    redis.call('HEXISTS', TAILS, id .. base) == 1 then
+    return
+  end
+  local info = redis.call('HGET', KNOWN, base)
+  if info then
+    note_tail(id, base, string.sub(info, 9 + #room_info(base, '')))
+  end
+end
+
+-- The public ids of one base: name => {id of the first that has it, name within JSON, its origin}
+local function names_of(base, list, known)
+  local names = {}
+  if list ~= '' then
+    names[base] = {string.sub(list, 1, 16), base, string.sub(list, 17, 17)}
+  end
+  for at = 1 + CLAIM, #list, CLAIM do
+    local id = string.sub(list, at, at + 15)
+    local uid = uid_of(id, known)
+    local name = uid[1] .. '~' .. base
+    names[name] = names[name] or {id, uid[2] .. '~' .. base, string.sub(list, at + 16, at + 16)}
+  end
+  return names
+end
+
+local function compare_renames(base)
+  local seen = {}
+  for _, list in ipairs({before[base], claims[base]}) do
+    for at = 1, #list, CLAIM do
+      local id = string.sub(list, at, at + 15)
+      local was, is = rename_of(before[base], id), rename_of(claims[base], id)
+      if not seen[id] and was ~= is then
+        note_rename(id, base, was, is)
+      end
+      seen[id] = true
+    end
+  end
+end
+
+-- Several rooms have or had this base.
+local function contest(base)
+  keep_tail(base)
+  compare_renames(base)
+  local names = names_of(base, claims[base])
+  for name, of in pairs(names) do
+    if not is_own[name] and redis.call('HEXISTS', KNOWN, name) == 0 then
+      foreign[#foreign + 1] = {name = name, id = of[1], json = of[2], origin = of[3], base = base}
+    end
+  end
+  for name in pairs(names_of(base, before[base], old_uids)) do
+    if not names[name] then
+      destroyed[#destroyed + 1] = name
+    end
+  end
+end
+
+-- A room that `us` adds; they come in their order. Of several of ours with one base the first with the keeper's
+-- origin is the one that keeps it.
+local keeps, starts_over = {}, false
+local function add_own(us, base, origin, tail)
+  local list = claims[base]
+  local uid = uids[us]
+  local name, json, is_new = base, base, before[base] == ''
+  if #list > CLAIM then
+    local is_kept = string.sub(list, 1, 17) == us .. origin and not keeps[base] and
+      (starts_over or string.sub(before[base], 1, 16) ~= us)
+    keeps[base] = keeps[base] or is_kept
+    if not is_kept then
+      name, json = uid[1] .. '~' .. base, uid[2] .. '~' .. base
+      is_new = redis.call('HEXISTS', KNOWN, name) == 0
+    end
+  end
+  if before[base] ~= '' or #list > CLAIM then
+    note_tail(us, base, tail)
+  end
+  local info = room_info(json, tail)
+  if is_new and not is_own[name] then
+    is_own[name] = true
+    own_names[#own_names + 1], own_docs[#own_docs + 1] = name, info
+  end
+  return info
+end
+
+-- All touched bases: what goes, what is renamed. `us`: who adds, nil in a removal.
+local function settle_names(us)
+  for i = 1, #touched do
+    local base = touched[i]
+    local old, new = before[base], claims[base]
+    if is_forced[base] then
+      contest(base)
+    elseif old ~= new and not (old == '' and #new == CLAIM) then
+      if new == '' and #old == CLAIM then
+        destroyed[#destroyed + 1] = base
+      elseif #new > CLAIM or #old > CLAIM or string.sub(new, 1, 16) ~= us then
+        contest(base)
+      end -- else it has another owner, who told its tail
+    end
+  end
+end
+
+-- ---- what is told of it
+
+local function know(names, docs)
+  for from = 1, #names, CHUNK do
+    local pairs_of, n = {}, 0
+    for i = from, math.min(from + CHUNK - 1, #names) do
+      meta.order = meta.order + 1
+      pairs_of[n + 1], pairs_of[n + 2] = names[i], struct.pack('>I8', meta.order) .. docs[i]
+      n = n + 2
+      tell('event: room:create\ndata: ' .. docs[i] .. '\n\n')
+    end
+    redis.call('HSET', KNOWN, unpack(pairs_of))
+  end
+end
+
+-- Puts what is foreign into the order of joining, and of rooms.
+local function sort_foreign()
+  local by_id = {}
+  for _, create in ipairs(foreign) do
+    by_id[create.id] = by_id[create.id] or {}
+    by_id[create.id][create.base] = true
+  end
+  for id, wanted in pairs(by_id) do
+    by_id[id] = find_rooms(id, wanted)
+  end
+  for _, create in ipairs(foreign) do
+    local room = by_id[create.id][create.base]
+    local list = claims[create.base]
+    create.position = room and room[1] or 0
+    for at = 1, #list, CLAIM do
+      if string.sub(list, at, at + 15) == create.id then
+        create.join = struct.unpack('>I8', list, at + 17)
+      end
+    end
+    create.info = room_info(create.json, with_metadata(
+      tail_of(create.id, create.base, room and room[2], create.origin), uid_of(create.id)[1], create.base))
+  end
+  table.sort(foreign, function(a, b)
+    if a.join ~= b.join then
+      return a.join < b.join
+    end
+    return a.position < b.position
+  end)
+end
+
+local function know_foreign(from, till)
+  for _, create in ipairs(foreign) do
+    if create.join >= from and create.join < till then
+      know({create.name}, {create.info})
+    end
+  end
+end
+
+local function tell_destroyed()
+  local known = {}
+  for from = 1, #destroyed, CHUNK do
+    local till = math.min(from + CHUNK - 1, #destroyed)
+    local found = redis.call('HMGET', KNOWN, unpack(destroyed, from, till))
+    for i = 1, #found do
+      if found[i] then
+        known[#known + 1] = {struct.unpack('>I8', found[i]), found[i]}
+      end
+    end
+    redis.call('HDEL', KNOWN, unpack(destroyed, from, till))
+  end
+  table.sort(known, function(a, b) return a[1] < b[1] end)
+  for i = 1, #known do
+    tell('event: room:destroy\ndata: ' .. string.sub(known[i][#known[i]], 9) .. '\n\n')
+  end
+end
+
+-- ---- what is kept of it
+
+local function in_chunks(command, key, list)
+  for from = 1, #list, CHUNK do
+    redis.call(command, key, unpack(list, from, math.min(from + CHUNK - 1, #list)))
+  end
+end
+
+local function write_claims()
+  local kept, emptied = {}, {}
+  for i = 1, #touched do
+    local base = touched[i]
+    if claims[base] == '' then
+      emptied[#emptied + 1] = base
+    elseif claims[base] ~= before[base] then
+      kept[#kept + 1] = base
+      kept[#kept + 1] = claims[base]
+    end
+  end
+  in_chunks('HSET', CLAIMS, kept)
+  in_chunks('HDEL', CLAIMS, emptied)
+  in_chunks('HDEL', TAILS, redis.call('EXISTS', TAILS) == 1 and lost_tails or {})
+  in_chunks('HSET', TAILS, tails)
+end
+
+local function renames_of(id)
+  local packed, kinds, at = redis.call('HGET', RENAMES, id) or '', {}, 1
+  while at <= #packed do
+    local kind = string.sub(packed, at, at)
+    local base, after = struct.unpack('>I2c0', packed, at + 1)
+    kinds[base] = kind
+    at = after
+  end
+  return kinds
+end
+
+-- `us` get their version from the step itself.
+local function write_renames(us)
+  for id, changes in pairs(renamed) do
+    local kinds, packed = renames_of(id), {}
+    for base, kind in pairs(changes) do
+      kinds[base] = kind
+    end
+    for base, kind in pairs(kinds) do
+      packed[#packed + 1] = kind and kind .. struct.pack('>I2c0', #base, base) or ''
+    end
+    packed = table.concat(packed)
+    if packed == '' then
+      redis.call('HDEL', RENAMES, id)
+    else
+      redis.call('HSET', RENAMES, id, packed)
+    end
+    if id ~= us and redis.call('HEXISTS', HEADS, id) == 1 then
+      next_version(id)
+    end
+  end
+end
+
+-- ---- metadata of an instance's rooms, which dies with them
+
+local function has_claim(base, id)
+  local list = redis.call('HGET', CLAIMS, base) or ''
+  for at = 1, #list, CLAIM do
+    if string.sub(list, at, at + 15) == id then
+      return true
+    end
+  end
+  return false
+end
+
+local function set_described(id, text)
+  local old = redis.call('HGET', DESCRIBED, id) or ''
+  if old == text then
+    return false
+  end
+  if old ~= '' then
+    mix(redis.sha1hex('metadata' .. id .. old))
+    redis.call('HDEL', DESCRIBED, id)
+  end
+  if text ~= '' then
+    mix(redis.sha1hex('metadata' .. id .. text))
+    redis.call('HSET', DESCRIBED, id, text)
+  end
+  return true
+end
+
+-- Once claims are written. Returns whether it has changed.
+local function describe(id, uid)
+  local from, members = struct.pack('>I4c0', #uid, uid), {}
+  for _, member in ipairs(redis.call('ZRANGEBYLEX', METADATA, '[' .. from, '(' .. from .. '\255')) do
+    local cut = string.find(member, '\0', #from + 1, true)
+    local base, json = string.sub(member, #from + 1, cut - 1), string.sub(member, cut + 1)
+    if has_claim(base, id) then
+      members[#members + 1] = '"' .. base .. '":' .. json
+    elseif redis.call('HEXISTS', CLAIMS, base) + redis.call('HEXISTS', RESERVED, base) == 0 then
+      redis.call('ZREM', METADATA, member)
+    end
+  end
+  return set_described(id, #members > 0 and '{' .. table.concat(members, ',') .. '}' or '')
+end

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: MIT */
+/* The life of an agent's connection, row by row, over a store that answers when and as the test wants. */
+#include "fleet_agent_rig.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* ---- admission -------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *offers;
+    bool are_shared_keys_off, is_good;
+} tickets[] = {
+    { "a key of the configuration", "good,rivalis-fleet.v1", false, true },
+    { "an unknown one", "bad,rivalis-fleet.v1", false, false },
+    { "none", "rivalis-fleet.v1", false, false },
+    { "the sentinel first", "rivalis-fleet.v1,good", false, false },
+    { "a shared one where there are none", "good,rivalis-fleet.v1", true, false },
+    { "half a key", "goo,rivalis-fleet.v1", false, false },
+};
+
+static void who_comes_is_let_in_or_not(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(tickets); i++) {
+        struct ws *ws;
+
+        rig.config.fleet_shared_keys = !tickets[i].are_shared_keys_off;
+        ws = arrive_with(tickets[i].offers);
+        if (rig.notes.len == 0 || (ws->is_closing == tickets[i].is_good))
+            fail_msg("%s", tickets[i].name);
+        if (tickets[i].is_good)
+            rig_expect("r: upgrade", "pause", "fleet/hello 1=A 2=3 3=1000 4=3",
+                       "fleet/poll 1=poll_1 3=active 4=3", "continue");
+        else
+            rig_expect("r: upgrade", "pause", "close 4001 agent_refused");
+        gone(ws);
+    }
+    assert_int_equal(rig.node.metrics.fleet_auth_failures[FLEET_AUDIENCE_AGENT], 5);
+}
+
+static void redis_is_asked(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.outcome.answer = AUTH_PENDING;
+    ws = arrive_with("k,rivalis-fleet.v1");
+    rig_expect("r: upgrade", "pause");
+    rig_auth(AUTH_OK);
+    rig_expect("fleet/hello 1=A 2=3 3=1000 4=3", "fleet/poll 1=poll_1 3=active 4=3", "continue");
+    gone(ws);
+    assert_int_equal(rig.identity.refs, 1);
+}
+
+static void redis_is_asked_again_while_it_is_away(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.outcome.answer = AUTH_UNKNOWN;
+    ws = arrive_with("k,rivalis-fleet.v1");
+    pass(2000);
+    rig_expect("r: upgrade", "pause");
+    rig.outcome.answer = AUTH_REFUSED;
+    pass(600);
+    rig_expect("close 4001 agent_refused");
+    gone(ws);
+}
+
+static void who_cannot_be_judged_in_time_comes_again(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.outcome.answer = AUTH_UNKNOWN;
+    ws = arrive_with("k,rivalis-fleet.v1");
+    pass(9950);
+    rig_expect("r: upgrade", "pause");
+    pass(50);
+    rig_expect("close 1013 store_down");
+    pass(2000);
+    gone(ws);
+}
+
+static void who_goes_before_he_is_judged(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.outcome.answer = AUTH_PENDING;
+    ws = arrive_with("k,rivalis-fleet.v1");
+    gone(ws);
+    rig_expect("r: upgrade", "pause");
+    assert_null(rig.check);
+}
+
+static void a_revoked_key_ends_it(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig_auth(AUTH_OK);
+    ws = arrive_with("k,rivalis-fleet.v1");
+    buf_clear(&rig.notes);
+    rig_revoke();
+    rig_expect("close 4001 agent_revoked");
+    gone(ws);
+}
+
+/* ---- polls -------------------------------------------------------------------------------------------- */
+
+static void a_state_is_applied_and_its_hash_known(void **state)
+{
+    struct ws *ws = arrive();
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .hash = "h1", .rooms = "abc", .status = "draining"));
+    rig_expect("apply A seq=1 poll=1 +3 ~0 -0");
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_2 3=active 4=3"); /* it is not there yet */
+    answer_apply(RESULT_OK);
+    answer_model(RESULT_OK);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .is_brief = true));
+    rig_expect("touch A poll=2");
+    answer("touch", RESULT_OK);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_3 2=h1 3=draining 4=3");
+    say_state(ws, STATE(.poll = 3, .seq = 3, .hash = "", .rooms = "bcd"));
+    rig_expect("apply A seq=3 poll=3 +1 ~0 -1");
+    answer_apply(RESULT_OK);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_4 2= 3=active 4=3");
+    left(ws);
+}
+
+static void every_twelfth_poll_asks_for_everything(void **state)
+{
+    struct ws *ws = join();
+    char want[64];
+
+    (void)state;
+    for (unsigned poll = 2; poll <= 26; poll++) {
+        bool is_full = poll == 13 || poll == 25;
+
+        pass(1000);
+        snprintf(want, sizeof want, "fleet/poll 1=poll_%u%s 3=active 4=3", poll,
+                 is_full ? "" : " 2=h");
+        rig_expect(want);
+        say_state(ws, STATE(.poll = poll, .seq = poll, .is_brief = true));
+        answer("touch", RESULT_OK);
+        buf_clear(&rig.notes);
+    }
+    left(ws);
+}
+
+static void a_silent_agent_turns_stale_and_goes(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    rig.config.fleet_heartbeat_ms = 1000;
+    pass(1000); /* poll 2 */
+    buf_clear(&rig.notes);
+    pass(1999);
+    assert_int_equal(ops_waiting("model"), 0);
+    pass(1);
+    assert_int_equal(ops_waiting("model"), 1);
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    buf_clear(&rig.notes);
+    answer_model(RESULT_OK);
+    rig_expect("stale A");
+    answer("stale", RESULT_OK);
+    pass(999);
+    assert_false(ws->is_closing);
+    buf_clear(&rig.notes);
+    pass(1);
+    rig_expect("remove A version=7 rooms=2", "close 4003 agent_silent");
+    left(ws);
+}
+
+static void a_late_answer_recovers(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    pass(3950); /* poll 2, and two misses */
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    answer_model(RESULT_OK);
+    answer("stale", RESULT_OK);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .is_brief = true));
+    rig_expect("touch A poll=2");
+    answer("touch", RESULT_OK);
+    pass(50);
+    rig_expect("fleet/poll 1=poll_3 2=h 3=active 4=3");
+    pass(2000); /* a new episode */
+    assert_int_equal(ops_waiting("model"), 1);
+    answer_model(RESULT_OK);
+    answer("stale", RESULT_OK);
+    left(ws);
+}
+
+static void who_never_joined_goes_without_a_word(void **state)
+{
+    struct ws *ws = arrive();
+
+    (void)state;
+    pass(2950);
+    assert_false(ws->is_closing);
+    buf_clear(&rig.notes);
+    pass(50);
+    assert_true(ws->is_closing);
+    assert_int_equal(ops_waiting("remove") + ops_waiting("model") + ops_waiting("stale"), 0);
+    gone(ws);
+}
+
+/* ---- what it sends -------------------------------------------------------------------------------------- */
+
+static void say_topic(struct ws *ws, const char *topic)
+{
+    struct buf inner;
+
+    buf_init(&inner, 16);
+    buf_add(&inner, "\3\0", 2);
+    say(ws, topic, &inner);
+    buf_fini(&inner);
+}
+
+static void say_broken(struct ws *ws)
+{
+    say_bytes(ws, SLICE_LITERAL("\xff\xff"));
+}
+
+static void say_nothing(struct ws *ws)
+{
+    say_bytes(ws, SLICE_LITERAL(""));
+}
+
+static void say_text_frame(struct ws *ws)
+{
+    ws->ops->on_message(ws, SLICE_LITERAL("{}"), WS_TEXT, ws->conn);
+}
+
+static void say_other_topic(struct ws *ws)
+{
+    say_topic(ws, "fleet/other");
+}
+
+static void say_long_topic(struct ws *ws)
+{
+    char topic[258];
+
+    memset(topic, 'x', 257);
+    topic[257] = '\0';
+    say_topic(ws, topic);
+}
+
+static void say_json(struct ws *ws)
+{
+    struct buf inner;
+
+    buf_init(&inner, 16);
+    buf_add_text(&inner, "{}");
+    say(ws, "fleet/state", &inner);
+    say(ws, "fleet/ack", &inner);
+    buf_fini(&inner);
+}
+
+static void say_foreign_poll(struct ws *ws)
+{
+    say_state(ws, STATE(.poll = 9, .seq = 1));
+}
+
+static void say_twice(struct ws *ws)
+{
+    say_state(ws, STATE(.poll = 1, .seq = 1, .is_brief = true));
+    say_state(ws, STATE(.poll = 1, .seq = 2, .is_brief = true));
+}
+
+static void say_unknown_ack(struct ws *ws)
+{
+    say_ack(ws, 3, true, false);
+}
+
+static void say_too_much(struct ws *ws)
+{
+    for (int i = 0; i < 34 && !ws->is_closing; i++)
+        say_json(ws);
+}
+
+static const struct {
+    const char *name;
+    void (*say)(struct ws *ws);
+    const char *want; /* NULL: nothing happens */
+} inbound[] = {
+    { "no frame", say_broken, "close 4003 agent_invalid" },
+    { "an empty frame", say_nothing, NULL },
+    { "a text frame", say_text_frame, "close 4002 agent_text" },
+    { "another topic", say_other_topic, "close 4003 agent_invalid" },
+    { "a topic that is too long", say_long_topic, "close 4003 agent_invalid" },
+    { "another version", say_json, NULL },
+    { "a poll that was not sent", say_foreign_poll, "close 4003 agent_kicked" },
+    { "a second answer", say_twice, "close 4003 agent_kicked" },
+    { "an acknowledgement of nothing", say_unknown_ack, "close 4003 agent_kicked" },
+    { "too much", say_too_much, "close 4003 agent_rate" },
+};
+
+static void what_it_sends_is_judged(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(inbound); i++) {
+        struct ws *ws = arrive();
+        const char *notes;
+
+        inbound[i].say(ws);
+        if (ops_waiting("touch") > 0)
+            answer("touch", RESULT_NOT_FOUND);
+        buf_add_byte(&rig.notes, '\0');
+        notes = rig.notes.data;
+        if (inbound[i].want != NULL ? strstr(notes, inbound[i].want) == NULL : notes[0] != '\0')
+            fail_msg("%s: %s", inbound[i].name, notes);
+        buf_clear(&rig.notes);
+        gone(ws);
+    }
+}
+
+static void the_bucket_holds_sixty_six(void **state)
+{
+    struct ws *ws = arrive();
+
+    (void)state;
+    for (int i = 0; i < 33; i++)
+        say_json(ws);            /* two frames each */
+    clock_hold(rig.now_ms + 61); /* two tokens more */
+    say_json(ws);
+    assert_false(ws->is_closing);
+    say_json(ws);
+    rig_expect("close 4003 agent_rate");
+    gone(ws);
+}
+
+static void a_bad_state_counts_as_an_answer_only(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    pass(1000);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .hash = "h2", .is_bad = true));
+    rig_expect_nothing();
+    assert_int_equal(rig.node.metrics.fleet_states_rejected, 1);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_3 2=h 3=active 4=3");
+    say_state(ws, STATE(.poll = 3, .seq = 1, .hash = "h3"));
+    rig_expect_nothing(); /* out of order */
+    left(ws);
+}
+
+/* ---- the queue -------------------------------------------------------------------------------------------- */
+
+static void what_redis_does_not_answer_is_tried_again(void **state)
+{
+    struct ws *ws = arrive();
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    answer_apply(RESULT_UNAVAILABLE);
+    pass(50);
+    rig_expect_nothing();
+    pass(50);
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    answer_apply(RESULT_UNCERTAIN);
+    pass(200);
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 repeat");
+    answer_apply(RESULT_UNAVAILABLE);
+    pass(400);
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 repeat");
+    answer_apply(RESULT_OK);
+    answer_model(RESULT_OK);
+    left(ws);
+}
+
+static void polls_go_on_while_redis_is_away(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    fake.are_beats_held = true;
+    for (unsigned poll = 2; poll < 12; poll++) {
+        pass(1000);
+        while (ops_waiting("beat") > 0)
+            fail_beat();
+        say_state(ws, STATE(.poll = poll, .seq = poll, .is_brief = true));
+        if (ops_waiting("touch") > 0)
+            answer("touch", RESULT_UNAVAILABLE);
+    }
+    assert_false(ws->is_closing);
+    fake.are_beats_held = false;
+    pass(1000);
+    buf_clear(&rig.notes);
+    while (ops_waiting("touch") > 0)
+        answer("touch", RESULT_OK);
+    say_state(ws, STATE(.poll = 12, .seq = 12, .is_brief = true));
+    answer("touch", RESULT_OK);
+    buf_clear(&rig.notes);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_13 3=active 4=3"); /* it asks for everything */
+    left(ws);
+}
+
+static void an_answer_makes_the_one_before_it_idle(void **state)
+{
+    struct ws *ws = arrive();
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
+    for (unsigned poll = 2; poll < 6; poll++) {
+        pass(1000);
+        say_state(ws, STATE(.poll = poll, .seq = poll, .rooms = poll == 4 ? "xyz" : "b",
+                            .is_brief = poll == 2 || poll == 5));
+    }
+    buf_clear(&rig.notes);
+    answer_apply(RESULT_OK);
+    rig_expect("apply A seq=4 poll=4 +3 ~0 -1");
+    answer_model(RESULT_OK);
+    answer_apply(RESULT_OK);
+    rig_expect("touch A poll=5");
+    answer("touch", RESULT_OK);
+    rig_expect_nothing();
+    left(ws);
+}
+
+static void too_much_that_waits_stops_the_reading(void **state)
+{
+    static char padding[3 * 1024 * 1024];
+    struct ws *ws = arrive();
+
+    (void)state;
+    memset(padding, 'x', sizeof padding - 1);
+    say_state(ws, STATE(.poll = 1, .seq = 1, .padding = padding));
+    pass(1000);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .padding = padding));
+    rig_expect("pause");
+    pass(1000); /* a poll … */
+    buf_clear(&rig.notes);
+    pass(9000); /* … whose answer nobody reads is not missed */
+    assert_false(ws->is_closing);
+    buf_clear(&rig.notes);
+    answer_apply(RESULT_OK);
+    rig_expect("apply A seq=2 poll=2 +0 ~0 -0", "continue");
+    answer_model(RESULT_OK);
+    answer_apply(RESULT_OK);
+    left(ws);
+}
+
+static void a_lost_record_gets_everything(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    pass(1000);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .rooms = "bc"));
+    rig_expect("apply A seq=2 poll=2 +1 ~0 -1");
+    answer_apply(RESULT_NOT_FOUND);
+    rig_expect("apply A seq=2 poll=2 +2 ~0 -0");
+    answer_apply(RESULT_OK);
+    answer_model(RESULT_OK);
+    pass(1000);
+    say_state(ws, STATE(.poll = 3, .seq = 3, .is_brief = true));
+    answer("touch", RESULT_NOT_FOUND);
+    buf_clear(&rig.notes);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_4 3=active 4=3");
+    gone(ws);
+    rig_expect_nothing(); /* there is nothing to remove */
+}
+
+static void an_orphan_is_replaced(void **state)
+{
+    struct ws *ws = arrive();
+    struct fleet_applied conflict = { .orphan = SLICE_LITERAL("00000000000000ff") };
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
+    buf_clear(&rig.notes);
+    model_put("00000000000000ff", "dead", STATE_MESSAGE);
+    answer_apply_as(RESULT_CONFLICT, &conflict);
+    answer_model(RESULT_OK);
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 for B");
+    answer_apply_as(RESULT_CONFLICT, &conflict);
+    model_forget();
+    answer_model(RESULT_OK);
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0"); /* it has gone meanwhile */
+    answer_apply(RESULT_OK);
+    answer_model(RESULT_OK);
+    left(ws);
+}
+
+static void a_foreign_record_ends_it(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    pass(1000);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .is_brief = true));
+    answer("touch", RESULT_CONFLICT);
+    rig_expect("touch A poll=2", "close 4003 agent_kicked", "remove A version=7 rooms=2");
+    answer_remove(RESULT_CONFLICT);
+    answer_model(RESULT_OK);
+    gone(ws);
+}
+
+static void the_record_goes_once(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    gone(ws);
+    rig_expect("remove A version=7 rooms=2");
+    answer_remove(RESULT_UNAVAILABLE);
+    pass(100);
+    rig_expect("remove A version=7 rooms=2");
+    answer_remove(RESULT_UNCERTAIN);
+    pass(200);
+    rig_expect("remove A version=7 rooms=2");
+    answer_remove(RESULT_CONFLICT); /* somebody described a room of it */
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    answer_model(RESULT_OK);
+    rig_expect("remove A version=3 rooms=0");
+    answer_remove(RESULT_NOT_FOUND);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+static void what_was_said_before_it_went_is_told(void **state)
+{
+    struct ws *ws = arrive();
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
+    gone(ws);
+    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    answer_apply(RESULT_OK);
+    rig_expect("remove A version=7 rooms=1");
+    answer_remove(RESULT_OK);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_begin, rig_end)
+        TEST(who_comes_is_let_in_or_not),
+        TEST(redis_is_asked),
+        TEST(redis_is_asked_again_while_it_is_away),
+        TEST(who_cannot_be_judged_in_time_comes_again),
+        TEST(who_goes_before_he_is_judged),
+        TEST(a_revoked_key_ends_it),
+        TEST(a_state_is_applied_and_its_hash_known),
+        TEST(every_twelfth_poll_asks_for_everything),
+        TEST(a_silent_agent_turns_stale_and_goes),
+        TEST(a_late_answer_recovers),
+        TEST(who_never_joined_goes_without_a_word),
+        TEST(what_it_sends_is_judged),
+        TEST(the_bucket_holds_sixty_six),
+        TEST(a_bad_state_counts_as_an_answer_only),
+        TEST(what_redis_does_not_answer_is_tried_again),
+        TEST(polls_go_on_while_redis_is_away),
+        TEST(an_answer_makes_the_one_before_it_idle),
+        TEST(too_much_that_waits_stops_the_reading),
+        TEST(a_lost_record_gets_everything),
+        TEST(an_orphan_is_replaced),
+        TEST(a_foreign_record_ends_it),
+        TEST(the_record_goes_once),
+        TEST(what_was_said_before_it_went_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
