@@ -8,10 +8,6 @@
 #include "node.h"
 
 const struct dialect *const dialects[] = {
-    &fleet_dialect,
-    &mailbox_dialect,
-    &push_dialect,
-    &relay_dialect,
-    &socketio_dialect,
+    &fleet_dialect, &mailbox_dialect, &push_dialect, &relay_dialect, &socketio_dialect,
 };
 const size_t dialect_count = sizeof dialects / sizeof dialects[0];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bucket of lua/rate_take.lua. The table runs the script itself with a clock of its own; one test goes
+ * The bucket of lua/rate_take.lua and lua/rate_peek.lua. The table runs the script itself with a clock of its own; one test goes
  * through the store and real time.
  */
 #include "store_fixture.h"
@@ -39,20 +39,46 @@ static struct answer take(const char *subject, const struct rate_limit *limit, u
     return answer;
 }
 
+static struct answer look(const char *subject, const struct rate_limit *limit)
+{
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    rate_peek(store, SLICE_LITERAL("default"), slice_of(subject), limit, 1, on_taken, &answer,
+              &slot);
+    support_wait(&loop, is_there, &answer, SUPPORT_WAIT_MS, "an answer");
+    return answer;
+}
+
 /* ---- the script, by its own clock ---------------------------------------------------------------- */
 
 /* Redis' own clock, which ends the key, hardly moves meanwhile. */
-static long run_script(int64_t at_ms, unsigned limit, unsigned period_ms, unsigned count)
+static long run_named(const char *name, int64_t at_ms, unsigned limit, unsigned period_ms,
+                      unsigned count)
 {
     char command[256];
     char *text;
     long wait;
 
     snprintf(command, sizeof command, "EVALSHA %s 1 bucket %" PRId64 " %u %u %u",
-             script_find("rate_take")->sha1, 1800000000000 + at_ms, limit, period_ms, count);
+             script_find(name)->sha1, 1800000000000 + at_ms, limit, period_ms, count);
     text = support_redis_command(redis, command);
     wait = strtol(text, NULL, 10);
     free(text);
+    return wait;
+}
+
+static long run_script(int64_t at_ms, unsigned limit, unsigned period_ms, unsigned count)
+{
+    return run_named("rate_take", at_ms, limit, period_ms, count);
+}
+
+/* What rate_take would say, again and again. */
+static long peek(int64_t at_ms, unsigned count)
+{
+    long wait = run_named("rate_peek", at_ms, 10, 1000000, count);
+
+    assert_int_equal(run_named("rate_peek", at_ms, 10, 1000000, count), wait);
     return wait;
 }
 
@@ -84,8 +110,11 @@ static void test_script(void **state)
     (void)state;
     free(support_redis_command(redis, "FLUSHALL"));
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        long seen = peek(rows[i].at_ms, rows[i].count);
         long got = run_script(rows[i].at_ms, 10, 1000000, rows[i].count);
 
+        if (seen != got)
+            fail_msg("%s: seen %ld, got %ld", rows[i].name, seen, got);
         if (got != rows[i].want)
             fail_msg("%s: %ld, not %ld", rows[i].name, got, rows[i].want);
     }
@@ -133,6 +162,20 @@ static void test_store(void **state)
     assert_int_equal(answer.retry_ms, 60000);
 }
 
+static void test_a_look_takes_nothing(void **state)
+{
+    const struct rate_limit limit = { 1, 60000 };
+    struct answer answer;
+
+    (void)state;
+    assert_int_equal(look("e", &limit).result, RESULT_OK);
+    assert_int_equal(look("e", &limit).result, RESULT_OK);
+    assert_int_equal(take("e", &limit, 1).result, RESULT_OK);
+    answer = look("e", &limit);
+    assert_int_equal(answer.result, RESULT_REFUSED);
+    assert_in_range(answer.retry_ms, 55000, 60000);
+}
+
 static bool is_refilled(void *ctx)
 {
     const struct rate_limit limit = { 1, 100 };
@@ -153,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_store), /* which loads the scripts */
+        cmocka_unit_test(test_a_look_takes_nothing),
         cmocka_unit_test(test_script),
         cmocka_unit_test(test_an_uneven_refill_gives_no_more_than_it_should),
         cmocka_unit_test(test_the_key_lives_until_the_bucket_is_full),

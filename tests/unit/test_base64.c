@@ -97,6 +97,10 @@ static void test_for_urls(void **state)
         if (base64url_decode(&bytes, slice_of(rows[i].text)) != (rows[i].bytes != NULL) ||
             !slice_is(buf_slice(&bytes), rows[i].bytes != NULL ? rows[i].bytes : ""))
             fail_msg("%s", rows[i].name);
+        buf_clear(&bytes);
+        if (rows[i].bytes != NULL && (!base64url_encode(&bytes, slice_of(rows[i].bytes)) ||
+                                      !slice_is(buf_slice(&bytes), rows[i].text)))
+            fail_msg("%s, encoded", rows[i].name);
         buf_fini(&bytes);
     }
 }

@@ -72,6 +72,7 @@ static void test_head_is_get_without_a_body(void **state)
         rig_ask(request, KEY, NULL);
         assert_int_equal(reply.status, 200);
         assert_true(reply_has(length));
+        assert_true(reply_has("Date: Sat, 21 Nov 2026 00:16:52 GMT\r\n"));
         assert_true(reply_has("Content-Type: application/json; charset=utf-8\r\n"));
     }
 }

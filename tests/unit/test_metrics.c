@@ -57,8 +57,8 @@ const struct channel_stats *channel_stats(const struct store *store)
 
 const char *channel_kind_name(enum channel_kind kind)
 {
-    static const char *const names[] = { "node", "player",  "broadcast", "mods",
-                                         "bot",  "mailbox", "room",      "namespace" };
+    static const char *const names[] = { "node",    "player", "broadcast", "mods", "bot",
+                                         "mailbox", "room",   "namespace", "fleet" };
 
     return names[kind];
 }
@@ -178,6 +178,8 @@ static bool is_of(const char *line, const char *family, const char *type)
         return false;
     if (strcmp(type, "histogram") == 0)
         return matches(line + len, "^(_bucket|_sum|_count)[{]");
+    if (strcmp(type, "summary") == 0)
+        return matches(line + len, "^(_sum|_count) ");
     return line[len] == ' ' || line[len] == '{';
 }
 

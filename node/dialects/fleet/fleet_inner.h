@@ -107,10 +107,10 @@ struct model_instance {
     bool is_stale;
     int64_t synced_ms;
     struct fleet_instance *instance;
-    char *renamed;             /* one '0' or '1' for each room; NULL: none is */
-    char *metadata;            /* JSON, base → object; NULL: none */
+    char *renamed;                    /* one '0' or '1' for each room; NULL: none is */
+    char *metadata;                   /* JSON, base → object; NULL: none */
     struct fleet_metadata *described; /* the same, to be asked for a base; NULL: none */
-    struct model_rooms *rooms; /* by base (model_rooms.c) */
+    struct model_rooms *rooms;        /* by base (model_rooms.c) */
 };
 struct model_instance *model_instance_ref(struct model_instance *instance);
 void model_instance_unref(struct model_instance **instance);

@@ -74,6 +74,7 @@ static void answer_options(struct rest_call *call)
     if (config_of(call->rest)->fleet_cors.count == 0) {
         rest_refuse(call, REST_NOT_FOUND);
     } else if (is_preflight(call)) {
+        rest_date_add(call, &headers);
         add_preflight(call, &headers);
         buf_add_byte(&headers, '\0');
         reply.headers = headers.data;

@@ -144,6 +144,9 @@ struct http_stream_ops;
 struct http_stream *rest_stream(struct rest_call *call, const struct http_stream_head *head,
                                 const struct http_stream_ops *ops, void *ctx);
 
+/* Appends the header line that says when it is. */
+void rest_date_add(const struct rest_call *call, struct buf *out);
+
 const char *rest_method_name(const struct rest_call *call);
 
 /* Stops whatever is waited for, and forgets the call. */

@@ -5,9 +5,12 @@
  */
 #include <assert.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "http_stream.h"
 #include "rest_inner.h"
+
+enum { DATE_SIZE = 64 };
 
 #define JSON_TYPE "application/json; charset=utf-8"
 
@@ -83,9 +86,21 @@ static void audit(const struct rest_call *call, int status)
              status);
 }
 
+void rest_date_add(const struct rest_call *call, struct buf *out)
+{
+    time_t now = (time_t)(store_now_ms(call->rest->fleet->node->store) / 1000);
+    char text[DATE_SIZE];
+    struct tm tm;
+
+    if (gmtime_r(&now, &tm) != NULL &&
+        strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm) > 0)
+        buf_add_text(out, text);
+}
+
 static void make_headers(const struct rest_call *call, const char *further, struct buf *out)
 {
     buf_init(out, SIZE_MAX); /* an origin, which is bounded by the request's head */
+    rest_date_add(call, out);
     rest_cors_add(call, out);
     if (further != NULL)
         buf_add_text(out, further);
