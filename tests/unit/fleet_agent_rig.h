@@ -111,9 +111,10 @@ void fleet_apply(struct store *store, struct slice realm, const struct fleet_sta
 {
     (void)store, (void)realm;
     assert_true(slice_is(state->owner, "n1"));
-    note("apply %s seq=%u poll=%" PRIu64 " +%zu ~%zu -%zu%s%s%s", name_of(state->id), state->seq,
-         state->poll, state->added_count, state->changed_count, state->removed_count,
-         state->is_repeat ? " repeat" : "", state->replaced != NULL ? " for " : "",
+    note("apply %s%s seq=%u poll=%" PRIu64 " +%zu ~%zu -%zu%s%s%s", name_of(state->id),
+         state->document.len > 0 ? " whole" : "", state->seq, state->poll, state->added_count,
+         state->changed_count, state->removed_count, state->is_repeat ? " repeat" : "",
+         state->replaced != NULL ? " for " : "",
          state->replaced != NULL ? name_of(state->replaced->id) : "");
     op_start("apply", (union op_done){ .applied = done }, ctx, slot);
 }

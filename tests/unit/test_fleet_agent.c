@@ -115,7 +115,7 @@ static void a_state_is_applied_and_its_hash_known(void **state)
 
     (void)state;
     say_state(ws, STATE(.poll = 1, .seq = 1, .hash = "h1", .rooms = "abc", .status = "draining"));
-    rig_expect("apply A seq=1 poll=1 +3 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +3 ~0 -0");
     pass(1000);
     rig_expect("fleet/poll 1=poll_2 3=active 4=3"); /* it is not there yet */
     answer_apply(RESULT_OK);
@@ -364,18 +364,18 @@ static void what_redis_does_not_answer_is_tried_again(void **state)
 
     (void)state;
     say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0");
     answer_apply(RESULT_UNAVAILABLE);
     pass(50);
     rig_expect_nothing();
     pass(50);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0");
     answer_apply(RESULT_UNCERTAIN);
     pass(200);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 repeat");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0 repeat");
     answer_apply(RESULT_UNAVAILABLE);
     pass(400);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 repeat");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0 repeat");
     answer_apply(RESULT_OK);
     answer_model(RESULT_OK);
     left(ws);
@@ -465,7 +465,7 @@ static void a_lost_record_gets_everything(void **state)
     say_state(ws, STATE(.poll = 2, .seq = 2, .rooms = "bc"));
     rig_expect("apply A seq=2 poll=2 +1 ~0 -1");
     answer_apply(RESULT_NOT_FOUND);
-    rig_expect("apply A seq=2 poll=2 +2 ~0 -0");
+    rig_expect("apply A whole seq=2 poll=2 +2 ~0 -0");
     answer_apply(RESULT_OK);
     answer_model(RESULT_OK);
     pass(1000);
@@ -489,11 +489,11 @@ static void an_orphan_is_replaced(void **state)
     model_put("00000000000000ff", "dead", STATE_MESSAGE);
     answer_apply_as(RESULT_CONFLICT, &conflict);
     answer_model(RESULT_OK);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0 for B");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0 for B");
     answer_apply_as(RESULT_CONFLICT, &conflict);
     model_forget();
     answer_model(RESULT_OK);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0"); /* it has gone meanwhile */
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0"); /* it has gone meanwhile */
     answer_apply(RESULT_OK);
     answer_model(RESULT_OK);
     left(ws);
@@ -542,7 +542,7 @@ static void what_was_said_before_it_went_is_told(void **state)
     (void)state;
     say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
     gone(ws);
-    rig_expect("apply A seq=1 poll=1 +1 ~0 -0");
+    rig_expect("apply A whole seq=1 poll=1 +1 ~0 -0");
     answer_apply(RESULT_OK);
     rig_expect("remove A version=7 rooms=1");
     answer_remove(RESULT_OK);

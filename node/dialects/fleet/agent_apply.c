@@ -72,6 +72,8 @@ static void send_state(struct agent *agent, struct fleet_state *state,
     buf_init(&url, TEXTS_MAX);
     json_quote(&url, item->instance->endpoint_url);
     fleet_instance_compare(agent->applied, item->instance, agent_id(agent), state);
+    if (agent->applied != NULL) /* with a document it would count as all that there is */
+        state->document = state->rest = (struct slice){ NULL, 0 };
     state->owner = agent_owner(agent);
     state->seq = item->seq;
     state->is_repeat = item->item.is_repeat;
