@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_all: the keys of the scripts that change what documents show.
 --
 -- KEYS[1]  sb:{fleet:<realm>:all}:heads  hash     see fleet_head
@@ -7,8 +8,8 @@
 -- KEYS[5]  ...:due                       zset     see fleet_reserve
 -- KEYS[6]  ...:free                      zset     see fleet_index
 -- KEYS[7]  ...:tags                      hash     see fleet_index
--- KEYS[8]  ...:facts                     hash     id => uid, uid within JSON, types (each behind its length, 4 bytes
---                                                 big-endian), digest
+-- KEYS[8]  ...:facts                     hash     id => uid, uid within JSON, types (each behind its length, 4 bytes,
+--                                                 big-endian)
 -- KEYS[9]  ...:metadata                  zset     see fleet_reserve
 -- KEYS[10] ...:claims                    hash     see fleet_names
 -- KEYS[11] ...:known                     hash     a public id => order of its create (8 bytes), RoomInfo as it was then
@@ -26,8 +27,7 @@
 -- KEYS[22] ...:versions                  zset     id => version of its last change
 -- KEYS[23] ...:gone                      zset     id => version of its removal; the newest ones
 -- KEYS[24] ...:types                     hash     a type as JSON => in how many lists it is
--- KEYS[25] ...:meta                      hash     version, floor (what went before it is not known), hash, sent (in the
---                                                 last sync), join, order, instances, rooms, connections, types (the
+-- KEYS[25] ...:meta                      hash     version, floor (what went before it is not known), hash, join, order, instances, rooms, connections, types (the
 --                                                 union as JSON); epoch
 -- KEYS[26] ...:q, ...:n, ...:s                    the channel of events: see channel_append
 -- Returns  the names of the keys

@@ -13,7 +13,7 @@
 -- ARGV[8]  url        of the endpoint, as JSON
 -- ARGV[9]  types      as JSON
 -- ARGV[10] tags       16 bytes each
--- ARGV[11] document   InstanceInfo up to its rooms; '': what follows are differences
+-- ARGV[11] document   InstanceInfo up to its rooms, for its join; '': it has joined
 -- ARGV[12] rest       InstanceInfo behind its rooms
 -- ARGV[13] rooms      all of them: see fleet_all
 -- ARGV[14] added      origin ('0' by a command, '1'), base (behind 2 bytes), tail (behind 4)
@@ -44,8 +44,7 @@ local uid, tags, document = ARGV[6], ARGV[10], ARGV[11]
 -- include: fleet_head
 -- include: fleet_index
 -- include: fleet_reserve
--- include: fleet_names
--- include: fleet_gone
+-- include: fleet_kin
 
 local h = read_head(id)
 local is_first = not h
@@ -61,55 +60,6 @@ elseif is_repeated then
   return {0, 0, h.version, h.join, '', ''}
 end
 
--- ---- what comes and goes
-
-local function read_bases(packed)
-  local list, at = {}, 1
-  while at <= #packed do
-    list[#list + 1], at = struct.unpack('>I2c0', packed, at)
-  end
-  return list
-end
-
-local function read_rooms(packed)
-  local origins, bases, at = {}, {}, 1
-  while at <= #packed do
-    local n = #bases + 1
-    origins[n] = string.sub(packed, at, at)
-    bases[n], at = struct.unpack('>I2c0', packed, at + 1)
-  end
-  return origins, bases
-end
-
-local function read_added(packed)
-  local origins, bases, told, at = {}, {}, {}, 1
-  while at <= #packed do
-    local n = #bases + 1
-    origins[n] = string.sub(packed, at, at)
-    bases[n], told[n], at = struct.unpack('>I2c0I4c0', packed, at + 1)
-  end
-  return origins, bases, told
-end
-
-local function bases_of_rooms(packed)
-  local list, at, _ = {}, 1
-  while at <= #packed do
-    _, _, list[#list + 1], at = struct.unpack('>BI4I2c0', packed, at)
-  end
-  return list
-end
-
-local origins, added, told = read_added(ARGV[14])
-local changed_origins, changed = read_rooms(ARGV[15])
-local removed = read_bases(ARGV[16])
-if h and document ~= '' then -- all of it again, from somebody who does not know how far it had come
-  starts_over = true
-  removed = bases_of_rooms(redis.call('HGET', ROOMS, id) or '')
-end
-if h and h.rooms + #added - #removed ~= room_count then
-  return {2}
-end
-
 -- ---- the same processUid elsewhere
 
 local function orphan()
@@ -122,127 +72,196 @@ local function orphan()
   return nil
 end
 
-local replaced, leaving
 if is_first and ARGV[17] == '' then
   local other = orphan()
   if other then
     return {3, other}
   end
-elseif ARGV[17] ~= '' then
-  leaving = read_leaving(ARGV[17])
-  replaced = read_head(leaving.id)
-  if replaced and not may_go(replaced, leaving) then
-    if is_lease_over(replaced.owner) then
-      return {3, leaving.id}
-    end
-    replaced = nil
-  end
 end
 
--- ---- nothing new
-
-local facts = struct.pack('>I4c0I4c0I4c0c16', #uid, uid, #ARGV[7], ARGV[7], #ARGV[9], ARGV[9], ARGV[5])
+local facts = struct.pack('>I4c0I4c0I4c0', #uid, uid, #ARGV[7], ARGV[7], #ARGV[9], ARGV[9])
 local old_facts = h and redis.call('HGET', FACTS, id)
-local is_same = h and old_facts == facts and #added == 0 and #removed == 0 and #changed == 0 and
-  not replaced and redis.call('HGET', RECORDS, id) == ARGV[4]
+local old_uid = old_facts and struct.unpack('>I4c0', old_facts)
+local has_names = is_first or h.rooms ~= room_count or old_uid ~= uid or ARGV[14] ~= '' or
+  ARGV[15] ~= '' or ARGV[16] ~= '' or ARGV[17] ~= ''
 
-redis.call('HSET', SYNCED, id, string.format('%.0f', now))
-h = h or {
-  id = id, owner = owner, override = 0, stale = 0, listed = 0, making = 0, holds = 0, slots = 0,
-  rooms = 0, connections = 0, max_connections = 0, version = 0,
-}
+-- ---- the rooms' names, and all events but the last
 
--- ---- claims
+-- Returns a refusal, or {rival base, rival, requester, command, ...}
+local function change_names()
+  -- include: fleet_names
+  -- include: fleet_gone
 
-local old_uid
-if old_facts then
-  local raw, json = struct.unpack('>I4c0I4c0', old_facts)
-  old_uids[id] = {raw, json}
-  old_uid = raw ~= uid and raw or nil
-end
-uids[id] = {uid, ARGV[7]}
-
-local lost = {}
-if is_first then
-  meta.join = meta.join + 1
-  h.join = meta.join
-end
-if replaced then
-  load_claims(leaving.bases)
-end
-load_claims(added)
-load_claims(removed)
-load_claims(changed)
-if old_uid then
-  local contested = {}
-  for base in pairs(renames_of(id)) do
-    contested[#contested + 1], is_forced[base] = base, true
+  local function read_bases(packed)
+    local list, at = {}, 1
+    while at <= #packed do
+      list[#list + 1], at = struct.unpack('>I2c0', packed, at)
+    end
+    return list
   end
-  load_claims(contested)
-end
-if replaced then
-  lost = go(replaced, leaving)
-end
-for i = 1, #removed do
-  remove_claim(removed[i], id)
-  lost_tails[#lost_tails + 1] = id .. removed[i]
-end
-for i = 1, #changed do
-  remove_claim(changed[i], id)
-  add_claim(changed[i], id, changed_origins[i], h.join)
-end
-for i = 1, #added do
-  if claims[added[i]] == '' then
-    claims[added[i]] = id .. origins[i] .. struct.pack('>I8', h.join)
-  else
-    add_claim(added[i], id, origins[i], h.join)
+
+  local function read_changed(packed)
+    local origins, bases, at = {}, {}, 1
+    while at <= #packed do
+      local n = #bases + 1
+      origins[n] = string.sub(packed, at, at)
+      bases[n], at = struct.unpack('>I2c0', packed, at + 1)
+    end
+    return origins, bases
   end
-end
 
--- ---- names and events, in the order of the protocol's page
+  local function read_added(packed)
+    local origins, bases, told, at, n = {}, {}, {}, 1, 0
+    while at <= #packed do
+      n = n + 1
+      origins[n] = string.byte(packed, at) == 48 and '0' or '1'
+      bases[n], told[n], at = struct.unpack('>I2c0I4c0', packed, at + 1)
+    end
+    return origins, bases, told
+  end
 
-local docs = {}
-for i = 1, #added do
-  docs[i] = add_own(id, added[i], origins[i], with_metadata(told[i], uid, added[i]))
-end
-settle_names(id)
-redis.call('HSET', FACTS, id, facts)
-if ARGV[13] ~= '' then
+  local function bases_of_rooms(packed)
+    local list, at, _ = {}, 1
+    while at <= #packed do
+      _, _, list[#list + 1], at = struct.unpack('>BI4I2c0', packed, at)
+    end
+    return list
+  end
+
+  -- Of several of our rooms with one base the differences do not tell which one they mean: all rooms do.
+  local function recount(bases, join)
+    local doubtful = {}
+    for i = 1, #bases do
+      if not doubtful[bases[i]] and count_of(before[bases[i]], id) > 1 then
+        doubtful[bases[i]] = true
+        while count_of(claims[bases[i]], id) > 0 do
+          remove_claim(bases[i], id)
+        end
+      end
+    end
+    local packed, at = next(doubtful) and ARGV[13] or '', 1
+    while at <= #packed do
+      local origin = string.sub(packed, at, at)
+      local _, _, base, after = struct.unpack('>BI4I2c0', packed, at)
+      if doubtful[base] then
+        add_claim(base, id, origin, join)
+      end
+      at = after
+    end
+  end
+
+  local function rival(origins, bases, shared)
+    for _, i in ipairs(shared) do
+      local list = claims[bases[i]]
+      for at = 1, origins[i] == '0' and #list or 0, CLAIM do
+        if string.sub(list, at, at + 15) ~= id and string.sub(list, at + 16, at + 16) == '0' then
+          return bases[i], string.sub(list, at, at + 15)
+        end
+      end
+    end
+    return '', ''
+  end
+
+  local origins, added, told = read_added(ARGV[14])
+  local changed_origins, changed = read_changed(ARGV[15])
+  local removed = read_bases(ARGV[16])
+  if (h and h.rooms or 0) + #added - #removed ~= room_count then
+    if is_first or #added ~= room_count or #removed + #changed > 0 then
+      return {2}
+    end
+    -- all of it again, from somebody who does not know how far it had come
+    starts_over = true
+    removed = bases_of_rooms(redis.call('HGET', ROOMS, id) or '')
+  end
+
+  local replaced, leaving
+  if ARGV[17] ~= '' then
+    leaving = read_leaving(ARGV[17])
+    replaced = read_head(leaving.id)
+    if replaced and not may_go(replaced, leaving) then
+      if is_lease_over(replaced.owner) then
+        return {3, leaving.id}
+      end
+      replaced = nil -- it lives: both stay
+    end
+  end
+
+  if is_first then
+    meta.join = meta.join + 1
+  end
+  local join = h and h.join or meta.join
+  local lost = {}
+  uids[id] = {uid, ARGV[7]}
+  load_claims(removed)
+  load_claims(changed)
+  if old_uid and old_uid ~= uid then
+    local _, old_json = struct.unpack('>I4c0I4c0', old_facts)
+    local contested = {}
+    old_uids[id] = {old_uid, old_json}
+    for base in pairs(renames_of(id)) do
+      contested[#contested + 1], is_forced[base] = base, true
+    end
+    load_claims(contested)
+  end
+  if replaced then
+    load_claims(leaving.bases)
+    lost = go(replaced, leaving)
+  end
+  for i = 1, #removed do
+    remove_claim(removed[i], id)
+    lost_tails[#lost_tails + 1] = id .. removed[i]
+  end
+  for i = 1, #changed do
+    remove_claim(changed[i], id)
+    add_claim(changed[i], id, changed_origins[i], join)
+  end
+  local shared = claim_rooms(id, join, origins, added)
+  recount(removed, join)
+  recount(changed, join)
+  local docs = add_own(id, added, origins, told, shared)
+  settle_names(id)
   redis.call('HSET', ROOMS, id, ARGV[13])
-else
-  redis.call('HDEL', ROOMS, id)
+  redis.call('HSET', FACTS, id, facts)
+  sort_foreign()
+  know_foreign(0, join)
+  if is_first then
+    tell('event: instance:join\ndata: ' .. document .. table.concat(docs, ',') .. ARGV[12] .. '\n\n')
+  end
+  know(own_names, own_docs)
+  know_foreign(join, math.huge)
+  tell_destroyed()
+  write_claims()
+  write_renames(id)
+  if metadata_is_there then
+    describe(id, uid)
+  end
+  local rival_base, rival_id = rival(origins, added, shared)
+  return {rival_base, rival_id, unpack(lost)}
 end
-sort_foreign()
-know_foreign(0, h.join)
-if is_first then
-  tell('event: instance:join\ndata: ' .. document .. table.concat(docs, ',') .. ARGV[12] .. '\n\n')
+
+local result = {'', ''}
+if has_names then
+  result = change_names()
+  if type(result[1]) == 'number' then
+    return result
+  end
 end
-know(own_names, own_docs)
-know_foreign(h.join, math.huge)
-tell_destroyed()
-write_claims()
-write_renames(id)
 
 -- ---- the rest of what is kept
 
-local function rival()
-  for i = 1, #added do
-    local list = claims[added[i]]
-    for at = 1, origins[i] == '0' and #list > CLAIM and #list or 0, CLAIM do
-      if string.sub(list, at, at + 15) ~= id and string.sub(list, at + 16, at + 16) == '0' then
-        return added[i], string.sub(list, at, at + 15)
-      end
-    end
-  end
-  return '', ''
-end
+local old_tags = not is_first and redis.call('HGET', TAGS, id) or ''
+local is_same = not has_names and h.digest == ARGV[5] and old_facts == facts and old_tags == tags and
+  redis.call('HGET', RECORDS, id) == ARGV[4]
+h = h or {
+  id = id, owner = owner, override = 0, stale = 0, listed = 0, making = 0, holds = 0, slots = 0,
+  rooms = 0, connections = 0, max_connections = 0, version = 0, join = meta.join,
+}
 
 local function reindex(old_entries)
-  local is_old, fresh = {}, {}
+  local is_old, fresh, stale = {}, {}, {}
   for i = 1, #old_entries do
     is_old[old_entries[i]] = true
   end
-  h.listed = wanted_list(h)
   for _, entry in ipairs(index_entries(h, tags)) do
     if is_old[entry] then
       is_old[entry] = nil
@@ -250,7 +269,6 @@ local function reindex(old_entries)
       fresh[#fresh + 1] = entry
     end
   end
-  local stale = {}
   for entry in pairs(is_old) do
     stale[#stale + 1] = entry
   end
@@ -258,48 +276,62 @@ local function reindex(old_entries)
   index_add(fresh)
 end
 
-local old_entries = index_entries(h, h.listed > 0 and redis.call('HGET', TAGS, id) or '')
+local was = {h.listed, h.connections, h.max_connections}
+local old_entries = not is_same and index_entries(h, old_tags) or {}
 meta.rooms = meta.rooms - h.rooms + room_count
 meta.connections = meta.connections - h.connections + connections
 h.seq, h.status, h.creates, h.rooms, h.connections = seq, status, creates, room_count, connections
 h.has_max_rooms, h.has_max_connections = has_max_rooms, has_max_connections
 h.max_rooms, h.max_connections, h.url, h.stale = max_rooms, max_connections, ARGV[8], 0
-local dropped = drop_holds(h, poll)
+for _, base in ipairs(drop_holds(h, poll)) do
+  if redis.call('HEXISTS', CLAIMS, base) == 0 then -- it never became a room
+    forget_metadata_of(id, base)
+  end
+end
 if h.override == status + 1 then
   h.override = 0
 end
-reindex(old_entries)
+if is_same then
+  relist(h)
+else
+  h.listed = wanted_list(h)
+  if h.listed ~= was[1] or connections ~= was[2] or max_connections ~= was[3] or tags ~= old_tags then
+    reindex(old_entries)
+  end
+end
 
+redis.call('HSET', SYNCED, id, string.format('%.0f', now))
 if is_first then
   meta.instances = meta.instances + 1
   add_owned(owner, 1)
 end
 if not is_same then
-  local old_types, _ = '[]'
   if old_facts then
-    local old_digest
-    _, _, old_types, old_digest = struct.unpack('>I4c0I4c0I4c0c16', old_facts)
-    mix(old_digest)
+    mix(h.digest)
   end
   mix(ARGV[5])
+  h.digest = ARGV[5]
+  h.version = next_version(id)
+  redis.call('HSET', RECORDS, id, ARGV[4])
+  redis.call('HSET', ROOMS, id, ARGV[13])
+end
+if old_facts ~= facts then
+  local _, _, old_types = struct.unpack('>I4c0I4c0I4c0', old_facts or struct.pack('>I4I4I4c0', 0, 0, 2, '[]'))
   if old_types ~= ARGV[9] then
     count_types(old_types, -1)
     count_types(ARGV[9], 1)
   end
-  h.version = next_version(id)
-  redis.call('HSET', RECORDS, id, ARGV[4])
+  redis.call('HSET', FACTS, id, facts)
+end
+if old_tags ~= tags then
   redis.call('HSET', TAGS, id, tags)
 end
-if old_uid then
+if old_uid and old_uid ~= uid then
   leave_uid(id, old_uid)
 end
-if is_first or old_uid then
+if old_uid ~= uid then
   redis.call('HSET', UIDS, uid, (redis.call('HGET', UIDS, uid) or '') .. id)
   redis.call('ZREM', FORSAKEN, uid)
 end
 write_head(h)
-if metadata_is_there and (#added > 0 or #removed > 0 or #dropped > 0 or old_uid) then
-  describe(id, uid)
-end
-local rival_base, rival_id = rival()
-return {0, finish(), h.version, h.join, rival_base, rival_id, unpack(lost)}
+return {0, finish(), h.version, h.join, unpack(result)}

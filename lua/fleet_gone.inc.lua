@@ -1,5 +1,6 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_gone: an instance goes, with everything that was its own.
--- Wants    fleet_all, fleet_log, fleet_head, fleet_index, fleet_reserve, fleet_names
+-- Wants    fleet_all, fleet_log, fleet_head, fleet_index, fleet_reserve, fleet_names, fleet_kin
 -- Returns  may_go(head, leaving), go(head, leaving): {requester, command, …} of what was under way
 local TOMBSTONES_MAX, TOMBSTONES_CUT = 2048, 1024
 
@@ -10,11 +11,6 @@ local function read_leaving(packed)
     list[#list + 1], at = struct.unpack('>I2c0', bases, at)
   end
   return {id = id, owner = owner, version = version, is_orphan = is_orphan == 1, event = event, bases = list}
-end
-
-local function is_lease_over(owner)
-  local ends = redis.call('ZSCORE', NODES, owner)
-  return not ends or tonumber(ends) <= now
 end
 
 -- A record that is no newer than what the leave is about; renames by others do not count.
@@ -36,24 +32,6 @@ local function end_commands(h)
   return lost
 end
 
-local function leave_uid(id, uid)
-  local left = string.gsub(redis.call('HGET', UIDS, uid) or '', id, '')
-  if left ~= '' then
-    redis.call('HSET', UIDS, uid, left)
-    return
-  end
-  redis.call('HDEL', UIDS, uid)
-  if metadata_is_there then
-    redis.call('ZADD', FORSAKEN, now, uid)
-  end
-end
-
-local function add_owned(owner, by)
-  if redis.call('HINCRBY', OWNERS, owner, by) <= 0 then
-    redis.call('HDEL', OWNERS, owner)
-  end
-end
-
 local function bury(id)
   redis.call('ZREM', VERSIONS, id)
   meta.version = meta.version + 1
@@ -68,7 +46,7 @@ end
 local function go(h, leaving)
   local id = h.id
   local facts = redis.call('HGET', FACTS, id)
-  local uid, uid_json, types, digest = struct.unpack('>I4c0I4c0I4c0c16', facts)
+  local uid, uid_json, types = struct.unpack('>I4c0I4c0I4c0', facts)
   old_uids[id] = {uid, uid_json}
   local lost = end_commands(h)
   index_remove(index_entries(h, redis.call('HGET', TAGS, id) or ''))
@@ -77,7 +55,7 @@ local function go(h, leaving)
     lost_tails[#lost_tails + 1] = id .. base
   end
   set_described(id, '')
-  mix(digest)
+  mix(h.digest)
   count_types(types, -1)
   meta.instances, meta.rooms = meta.instances - 1, meta.rooms - h.rooms
   meta.connections = meta.connections - h.connections

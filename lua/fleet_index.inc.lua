@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_index: who may be given a room, by what a placement may ask for.
 -- Wants    FREE  sb:{fleet:<realm>:all}:free  zset  all scores 0: <list><tag><score><id>, an entry for each
 --                                                   tag of each candidate. Lists: 'u' without a bound on

@@ -1,8 +1,9 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_log: versions, totals, the hash of everything, and the events of one step.
 -- Wants    fleet_all
 --          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,
 --                         now (8 bytes each, big-endian)
--- Returns  meta, tell(event), next_version(id), mix(digits), count_types(json, by), finish()
+-- Returns  meta, tell(event), tell_all(kind, documents), next_version(id), mix(digits), count_types(json, by), finish()
 local EXTRA_MS = 60000         -- as in channel_append
 local NUMBERS_PER_MS = 1024
 local ENTRY_MAX = 262144
@@ -10,22 +11,16 @@ local PUBLISH_MAX = 1048576    -- of more than this only the last entry goes to 
                                -- are to be read
 local live_bound, keep_count, ttl, life, now = struct.unpack('>I8I8I8I8I8', bounds)
 
-local function load_meta()
-  local names = {'version', 'floor', 'hash', 'sent', 'join', 'order', 'instances', 'rooms',
-    'connections', 'types'}
-  local values = redis.call('HMGET', META, unpack(names))
-  local m = {hash = values[3] or '4f53cda18c2baa0c', sent = values[4] or '', types = values[10] or '[]'}
-  for i, name in ipairs(names) do
-    m[name] = m[name] or tonumber(values[i]) or 0
-  end
-  if m.version == 0 then -- so that no version is ever said twice, whatever Redis lost
-    m.version = now * NUMBERS_PER_MS
-    m.floor = m.version
-  end
-  return m
+local FIELDS = {'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms', 'connections', 'types'}
+local kept = redis.call('HMGET', META, unpack(FIELDS))
+local meta = {hash = kept[3] or '4f53cda18c2baa0c', types = kept[9] or '[]'}
+for i = 1, #FIELDS do
+  meta[FIELDS[i]] = meta[FIELDS[i]] or tonumber(kept[i]) or 0
 end
-
-local meta = load_meta()
+if meta.version == 0 then -- so that no version is ever said twice, whatever Redis lost
+  meta.version = now * NUMBERS_PER_MS
+  meta.floor = meta.version
+end
 local hash_high, hash_low = tonumber(string.sub(meta.hash, 1, 8), 16), tonumber(string.sub(meta.hash, 9), 16)
 
 -- A term of the hash comes or goes.
@@ -42,53 +37,45 @@ end
 
 -- ---- the union of all types, in the order of their UTF-16 units
 
-local ESCAPES = {b = 8, f = 12, n = 10, r = 13, t = 9}
-
-local function add_unit(units, unit)
-  units[#units + 1] = unit
-end
-
-local function units_of(json)
-  local units, at = {}, 2
-  while at < #json do
-    local byte = string.byte(json, at)
-    if byte == 92 then -- a backslash
-      local kind = string.sub(json, at + 1, at + 1)
-      if kind == 'u' then
-        add_unit(units, tonumber(string.sub(json, at + 2, at + 5), 16))
-        at = at + 6
-      else
-        add_unit(units, ESCAPES[kind] or string.byte(kind))
-        at = at + 2
-      end
-    else
-      local len = byte < 128 and 1 or byte < 224 and 2 or byte < 240 and 3 or 4
-      local code = len == 1 and byte or byte % 2 ^ (7 - len)
-      for i = 1, len - 1 do
-        code = code * 64 + (string.byte(json, at + i) or 0) % 64
-      end
-      if code >= 65536 then
-        add_unit(units, 55296 + math.floor((code - 65536) / 1024))
-        add_unit(units, 56320 + (code - 65536) % 1024)
-      else
-        add_unit(units, code)
-      end
-      at = at + len
-    end
-  end
-  return units
-end
-
-local function is_before(a, b)
-  for i = 1, math.min(#a.units, #b.units) do
-    if a.units[i] ~= b.units[i] then
-      return a.units[i] < b.units[i]
-    end
-  end
-  return #a.units < #b.units
-end
-
 local function union_of_types()
+  local ESCAPES = {b = 8, f = 12, n = 10, r = 13, t = 9}
+
+  local function units_of(json)
+    local units, at = {}, 2
+    while at < #json do
+      local byte = string.byte(json, at)
+      if byte == 92 then -- a backslash
+        local kind = string.sub(json, at + 1, at + 1)
+        local is_number = kind == 'u'
+        units[#units + 1] = is_number and tonumber(string.sub(json, at + 2, at + 5), 16) or
+          ESCAPES[kind] or string.byte(kind)
+        at = at + (is_number and 6 or 2)
+      else
+        local len = byte < 128 and 1 or byte < 224 and 2 or byte < 240 and 3 or 4
+        local code = len == 1 and byte or byte % 2 ^ (7 - len)
+        for i = 1, len - 1 do
+          code = code * 64 + (string.byte(json, at + i) or 0) % 64
+        end
+        if code >= 65536 then
+          units[#units + 1] = 55296 + math.floor((code - 65536) / 1024)
+          code = 56320 + (code - 65536) % 1024
+        end
+        units[#units + 1] = code
+        at = at + len
+      end
+    end
+    return units
+  end
+
+  local function is_before(a, b)
+    for i = 1, math.min(#a.units, #b.units) do
+      if a.units[i] ~= b.units[i] then
+        return a.units[i] < b.units[i]
+      end
+    end
+    return #a.units < #b.units
+  end
+
   local types = redis.call('HKEYS', TYPES)
   for i = 1, #types do
     types[i] = {json = types[i], units = units_of(types[i])}
@@ -128,12 +115,26 @@ local function tell(event)
   events[#events + 1] = event
 end
 
+-- An event of this kind for each document.
+local function tell_all(kind, documents)
+  local head = 'event: ' .. kind .. '\ndata: '
+  local from, bytes = 1, 0
+  for i = 1, #documents do
+    bytes = bytes + #documents[i] + #head + 2
+    if bytes > ENTRY_MAX or i == #documents then
+      tell(head .. table.concat(documents, '\n\n' .. head, from, i) .. '\n\n')
+      from, bytes = i + 1, 0
+    end
+  end
+end
+
+-- The hash that is kept is the one that was told last.
 local function tell_sync()
-  meta.hash = string.format('%08x%08x', hash_high % 2 ^ 32, hash_low % 2 ^ 32)
-  if meta.hash == meta.sent then
+  local hash = string.format('%08x%08x', hash_high % 2 ^ 32, hash_low % 2 ^ 32)
+  if hash == meta.hash then
     return
   end
-  meta.sent = meta.hash
+  meta.hash = hash
   tell(string.format('event: sync\ndata: {"instances":%.0f,"rooms":%.0f,"connections":%.0f,"roomTypes":',
     meta.instances, meta.rooms, meta.connections) .. meta.types .. ',"stateHash":"' .. meta.hash .. '"}\n\n')
 end
@@ -210,11 +211,17 @@ local function finish()
     meta.types = union_of_types()
   end
   tell_sync()
-  local fields, n = {}, 0
-  for name, value in pairs(meta) do
-    fields[n + 1], fields[n + 2] = name, type(value) == 'number' and string.format('%.0f', value) or value
-    n = n + 2
+  local changed, n = {}, 0
+  for i = 1, #FIELDS do
+    local value = meta[FIELDS[i]]
+    value = type(value) == 'number' and string.format('%.0f', value) or value
+    if value ~= kept[i] then
+      changed[n + 1], changed[n + 2] = FIELDS[i], value
+      n = n + 2
+    end
   end
-  redis.call('HSET', META, unpack(fields))
+  if n > 0 then
+    redis.call('HSET', META, unpack(changed))
+  end
   return append_events()
 end

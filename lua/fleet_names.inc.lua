@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_names: who has which base, and so which public ids there are.
 --
 -- A claim is an instance's id (16 bytes), its origin ('0' by a command, '1' otherwise) and its join number (8 bytes,
@@ -7,9 +8,9 @@
 -- but one.
 --
 -- Wants    fleet_all, fleet_log
--- Returns  load_claims(bases), add_claim(base, id, origin, join), remove_claim(base, id), then add_own(us, base, origin,
---          tail) for each room that comes, settle_names(us); know(names, docs), sort_foreign(), know_foreign(from,
---          till), tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
+-- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases), then add_own(us, bases,
+--          origins, told, shared), settle_names(us); know(names, docs), sort_foreign(), know_foreign(from, till),
+--          tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
 local CLAIM = 25
 
 local before, claims = {}, {} -- base => its claims when this step began, and now
@@ -58,14 +59,19 @@ local function remove_claim(base, id)
   end
 end
 
--- How the rooms of one instance among these claims are renamed: nil not at all.
-local function rename_of(list, id)
+local function count_of(list, id)
   local count = 0
   for at = 1, #list, CLAIM do
     if string.sub(list, at, at + 15) == id then
       count = count + 1
     end
   end
+  return count
+end
+
+-- How the rooms of one instance among these claims are renamed: nil not at all.
+local function rename_of(list, id)
+  local count = count_of(list, id)
   if count == 0 then
     return nil
   elseif string.sub(list, 1, 16) ~= id then
@@ -222,10 +228,10 @@ local function contest(base)
   end
 end
 
--- A room that `us` adds; they come in their order. Of several of ours with one base the first with the keeper's
--- origin is the one that keeps it.
+-- A room of ours that has a base with others, once all claims are there; they come in their order. Of several of ours
+-- with one base the first with the keeper's origin is the one that keeps it.
 local keeps, starts_over = {}, false
-local function add_own(us, base, origin, tail)
+local function name_own(us, base, origin, tail)
   local list = claims[base]
   local uid = uids[us]
   local name, json, is_new = base, base, before[base] == ''
@@ -238,15 +244,86 @@ local function add_own(us, base, origin, tail)
       is_new = redis.call('HEXISTS', KNOWN, name) == 0
     end
   end
-  if before[base] ~= '' or #list > CLAIM then
-    note_tail(us, base, tail)
-  end
-  local info = room_info(json, tail)
+  note_tail(us, base, tail)
+  local doc = room_info(json, tail)
   if is_new and not is_own[name] then
     is_own[name] = true
-    own_names[#own_names + 1], own_docs[#own_docs + 1] = name, info
+    return doc, name
   end
-  return info
+  return doc
+end
+
+-- Claims for all rooms that come. Nearly all have a base of their own: those are done with here, `shared` are the places
+-- of the others.
+local function claim_rooms(us, join, origins, bases)
+  local first, shared = {}, {}
+  local claim = {['0'] = us .. '0' .. struct.pack('>I8', join), ['1'] = us .. '1' .. struct.pack('>I8', join)}
+
+  local function share(i, found)
+    local base = bases[i]
+    if not claims[base] then
+      before[base], claims[base] = found or '', found or ''
+      touched[#touched + 1] = base
+    end
+    add_claim(base, us, origins[i], join)
+    shared[#shared + 1] = i
+  end
+
+  for from = 1, #bases, CHUNK do
+    local till = math.min(from + CHUNK - 1, #bases)
+    local found = redis.call('HMGET', CLAIMS, unpack(bases, from, till))
+    local own, n = {}, 0
+    for i = from, till do
+      local base = bases[i]
+      if claims[base] or found[i - from + 1] then
+        share(i, found[i - from + 1])
+      elseif first[base] then -- twice in one instance
+        share(first[base])
+        share(i)
+      else
+        first[base] = i
+        own[n + 1], own[n + 2] = base, claim[origins[i]]
+        n = n + 2
+      end
+    end
+    if n > 0 then
+      for at = 1, n, CHUNK do
+        redis.call('HSET', CLAIMS, unpack(own, at, math.min(at + CHUNK - 1, n)))
+      end
+    end
+  end
+  table.sort(shared)
+  return shared
+end
+
+-- What all rooms that come are called. Returns their documents.
+local function add_own(us, bases, origins, told, shared)
+  local docs, names = {}, {}
+  for i = 1, #bases do
+    docs[i] = '{"id":"' .. bases[i] .. '",' .. told[i]
+  end
+  if metadata_is_there then
+    for i = 1, #bases do
+      told[i] = with_metadata(told[i], uids[us][1], bases[i])
+      docs[i] = room_info(bases[i], told[i])
+    end
+  end
+  if #shared == 0 then
+    own_names, own_docs = bases, docs
+    return docs
+  end
+  local is_shared = {}
+  for _, i in ipairs(shared) do
+    is_shared[i] = true
+    docs[i], names[i] = name_own(us, bases[i], origins[i], told[i])
+  end
+  for i = 1, #bases do
+    local name = is_shared[i] and names[i] or not is_shared[i] and bases[i]
+    if name then
+      own_names[#own_names + 1], own_docs[#own_docs + 1] = name, docs[i]
+    end
+  end
+  return docs
 end
 
 -- All touched bases: what goes, what is renamed. `us`: who adds, nil in a removal.
@@ -269,16 +346,17 @@ end
 -- ---- what is told of it
 
 local function know(names, docs)
+  local order = meta.order
   for from = 1, #names, CHUNK do
-    local pairs_of, n = {}, 0
+    local infos, n = {}, 0
     for i = from, math.min(from + CHUNK - 1, #names) do
-      meta.order = meta.order + 1
-      pairs_of[n + 1], pairs_of[n + 2] = names[i], struct.pack('>I8', meta.order) .. docs[i]
+      infos[n + 1], infos[n + 2] = names[i], struct.pack('>I8', order + i) .. docs[i]
       n = n + 2
-      tell('event: room:create\ndata: ' .. docs[i] .. '\n\n')
     end
-    redis.call('HSET', KNOWN, unpack(pairs_of))
+    redis.call('HSET', KNOWN, unpack(infos))
   end
+  meta.order = order + #names
+  tell_all('room:create', docs)
 end
 
 -- Puts what is foreign into the order of joining, and of rooms.
@@ -320,21 +398,27 @@ local function know_foreign(from, till)
 end
 
 local function tell_destroyed()
-  local known = {}
+  local orders, infos, is_sorted = {}, {}, true
   for from = 1, #destroyed, CHUNK do
     local till = math.min(from + CHUNK - 1, #destroyed)
     local found = redis.call('HMGET', KNOWN, unpack(destroyed, from, till))
     for i = 1, #found do
       if found[i] then
-        known[#known + 1] = {struct.unpack('>I8', found[i]), found[i]}
+        local order = struct.unpack('>I8', found[i])
+        is_sorted = is_sorted and order >= (orders[#orders] or 0)
+        orders[#orders + 1] = order
+        infos[order] = string.sub(found[i], 9)
       end
     end
     redis.call('HDEL', KNOWN, unpack(destroyed, from, till))
   end
-  table.sort(known, function(a, b) return a[1] < b[1] end)
-  for i = 1, #known do
-    tell('event: room:destroy\ndata: ' .. string.sub(known[i][#known[i]], 9) .. '\n\n')
+  if not is_sorted then
+    table.sort(orders)
   end
+  for i = 1, #orders do
+    orders[i] = infos[orders[i]]
+  end
+  tell_all('room:destroy', orders)
 end
 
 -- ---- what is kept of it
@@ -398,13 +482,7 @@ end
 -- ---- metadata of an instance's rooms, which dies with them
 
 local function has_claim(base, id)
-  local list = redis.call('HGET', CLAIMS, base) or ''
-  for at = 1, #list, CLAIM do
-    if string.sub(list, at, at + 15) == id then
-      return true
-    end
-  end
-  return false
+  return count_of(redis.call('HGET', CLAIMS, base) or '', id) > 0
 end
 
 local function set_described(id, text)

@@ -21,6 +21,7 @@ local topic, bounds = ARGV[2], ARGV[3]
 -- include: fleet_index
 -- include: fleet_reserve
 -- include: fleet_names
+-- include: fleet_kin
 -- include: fleet_gone
 
 local leaving = read_leaving(ARGV[1])

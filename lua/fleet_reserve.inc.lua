@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_reserve: how commands end, and what is kept or let go of then.
 -- Wants    RESERVED  sb:{fleet:<realm>:all}:reserved  hash  base => 'r' a create is under way, 'h<poll>' held
 --                                                           until an answer to a later poll than that

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MIT
 -- ---- fleet_slot: a command is under way to an instance. At most 32 are, each in a slot of its own.
 -- Wants    COMMANDS, DUE (see fleet_reserve), now, due
 --          NUMBER  sb:{fleet:<realm>:all}:number  integer  counts commands; begins at the clock, so that it never

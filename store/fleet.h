@@ -87,11 +87,12 @@ struct fleet_state {
     size_t tag_count;
     struct slice
         types; /* roomTypes as a JSON array: FleetStats shows the union                   */
-    struct slice document; /* of a first state: InstanceInfo around its rooms: everything up to
+    struct slice
+        document; /* looked at in a first state: InstanceInfo around its rooms: everything up to
                               `"rooms":[` …                                                           */
     struct slice rest; /* … and from `]` on. Rooms stand between them with their public ids       */
 
-    /* Against what this owner applied before (nothing: everything is added). Never both at once. */
+    /* Against what this owner applied before; nothing, or not known any more: everything is added. */
     const struct fleet_room *added; /* in their order */
     size_t added_count;
     const struct fleet_room *changed; /* of another origin; tails do not count */

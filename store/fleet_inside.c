@@ -24,7 +24,7 @@ static const char *const names[FLEET_PARTS] = {
     [FLEET_META] = "meta",         [FLEET_LOG] = "q",
     [FLEET_LOG_LAST] = "n",        [FLEET_LOG_SETTLED] = "s",
     [FLEET_NUMBER] = "number",     [FLEET_REGISTRATIONS] = "registrations",
-    [FLEET_ADMITTED] = "admitted", [FLEET_SEATS] = "seats",
+    [FLEET_EXPIRING] = "expiring", [FLEET_SEATS] = "seats",
 };
 
 /* Only the last part of a key differs: the rest of it is escaped once. */

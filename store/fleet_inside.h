@@ -41,7 +41,7 @@ enum fleet_part {
     FLEET_ALL, /* so many are in fleet_all */
     FLEET_NUMBER = FLEET_ALL,
     FLEET_REGISTRATIONS,
-    FLEET_ADMITTED,
+    FLEET_EXPIRING,
     FLEET_SEATS,
     FLEET_PARTS
 };

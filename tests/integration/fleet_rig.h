@@ -94,12 +94,12 @@ static inline void rig_note_lost(struct outcome *outcome, const struct fleet_rem
 /* The events' bounds must be known before anything is told. */
 static inline int rig_start(void **state)
 {
-    static const struct channel_bounds bounds = { .live_bound = 100000,
-                                                  .ttl_ms = 600000,
-                                                  .keep_ms = 600000,
-                                                  .keep_count = 100000 };
+    static const struct channel_bounds bounds = {
+        .live_bound = 100000, .ttl_ms = 600000, .keep_ms = 600000, .keep_count = 100000
+    };
     int failed = start(state);
 
+    free(support_redis_command(redis, "CONFIG SET appendonly no")); /* nothing is killed here */
     channel_set_bounds(store, CHANNEL_FLEET, &bounds);
     return failed;
 }
@@ -211,10 +211,11 @@ struct rig_state {
 
 static inline void rig_tail(char tail[160], const struct game *game, const struct game_room *room)
 {
-    snprintf(tail, 160,
-             "\"type\":\"match\",\"connections\":%u,\"instanceId\":\"%s\",\"endpointUrl\":\"wss://%s\","
-             "\"local\":%s}",
-             room->connections, game->id, game->uid, room->is_fleets ? "false" : "true");
+    snprintf(
+        tail, 160,
+        "\"type\":\"match\",\"connections\":%u,\"instanceId\":\"%s\",\"endpointUrl\":\"wss://%s\","
+        "\"local\":%s}",
+        room->connections, game->id, game->uid, room->is_fleets ? "false" : "true");
 }
 
 /* As multisets: first what is the same, then what has another origin. */
@@ -250,23 +251,23 @@ static inline void rig_compare(struct rig_state *made, const struct game *game)
 static inline void rig_describe(struct rig_state *made, const struct game *game)
 {
     struct fleet_state *state = &made->state;
-    size_t len = (size_t)snprintf(made->record, sizeof made->record, "%s %s %d %d %d %d %s", game->id,
-                                  game->uid, game->status, game->creates, game->max_rooms,
+    size_t len = (size_t)snprintf(made->record, sizeof made->record, "%s %s %d %d %d %d %s",
+                                  game->id, game->uid, game->status, game->creates, game->max_rooms,
                                   game->max_connections, game->types);
 
     for (size_t i = 0; i < game->room_count; i++) {
         const struct game_room *room = &game->rooms[i];
 
-        len += (size_t)snprintf(made->record + len, sizeof made->record - len, " %s/%u/%d", room->base,
-                                room->connections, room->is_fleets);
-        made->rooms[i] = (struct fleet_room_now){ slice_of(room->base), room->connections,
-                                                  room->is_fleets };
+        len += (size_t)snprintf(made->record + len, sizeof made->record - len, " %s/%u/%d",
+                                room->base, room->connections, room->is_fleets);
+        made->rooms[i] =
+            (struct fleet_room_now){ slice_of(room->base), room->connections, room->is_fleets };
         rig_tail(made->tails[i], game, room);
         state->connections += room->connections;
     }
     snprintf(made->digest, sizeof made->digest, "%016" PRIx64, rig_hash(made->record));
-    snprintf(made->document, sizeof made->document, "{\"id\":\"%s\",\"processUid\":\"%s\",\"rooms\":[",
-             game->id, game->uid);
+    snprintf(made->document, sizeof made->document,
+             "{\"id\":\"%s\",\"processUid\":\"%s\",\"rooms\":[", game->id, game->uid);
 }
 
 static inline void rig_fill(struct rig_state *made, struct game *game)
@@ -301,13 +302,12 @@ static inline void rig_fill(struct rig_state *made, struct game *game)
     rig_compare(made, game);
     state->record = slice_of(made->record);
     state->digest = slice_of(made->digest);
-    if (!game->is_applied) {
-        state->document = slice_of(made->document);
-        state->rest = SLICE_LITERAL("]}");
-    }
+    state->document = slice_of(made->document);
+    state->rest = SLICE_LITERAL("]}");
 }
 
-static inline void rig_on_applied(enum result result, const struct fleet_applied *applied, void *ctx)
+static inline void rig_on_applied(enum result result, const struct fleet_applied *applied,
+                                  void *ctx)
 {
     struct outcome *outcome = ctx;
 
@@ -382,12 +382,13 @@ static inline enum result rig_stale(const struct game *game)
     struct outcome outcome = { 0 };
 
     snprintf(event, sizeof event, "event: instance:stale\ndata: {\"id\":\"%s\"}\n\n", game->id);
-    fleet_stale(store, REALM, slice_of(game->id), game->owner, slice_of(event), rig_on_done, &outcome,
-                &outcome.slot);
+    fleet_stale(store, REALM, slice_of(game->id), game->owner, slice_of(event), rig_on_done,
+                &outcome, &outcome.slot);
     return rig_wait(&outcome);
 }
 
-static inline void rig_on_removed(enum result result, const struct fleet_removed *removed, void *ctx)
+static inline void rig_on_removed(enum result result, const struct fleet_removed *removed,
+                                  void *ctx)
 {
     rig_note_lost(ctx, removed);
     rig_on_done(result, ctx);
@@ -523,7 +524,8 @@ struct rig_reading {
     struct buf text;
 };
 
-static inline void rig_on_reading(enum result result, const struct fleet_reading *reading, void *ctx)
+static inline void rig_on_reading(enum result result, const struct fleet_reading *reading,
+                                  void *ctx)
 {
     struct rig_reading *read = ctx;
 
@@ -599,7 +601,8 @@ static inline void rig_shorten(struct buf *out, const char *kind, json_t *data)
                    json_string_value(json_object_get(data, "instanceId")) + 12,
                    (int)json_integer_value(json_object_get(data, "connections")));
     else if (strcmp(kind, "sync") == 0)
-        buf_printf(out, "sync %d/%d/%d", (int)json_integer_value(json_object_get(data, "instances")),
+        buf_printf(out, "sync %d/%d/%d",
+                   (int)json_integer_value(json_object_get(data, "instances")),
                    (int)json_integer_value(json_object_get(data, "rooms")),
                    (int)json_integer_value(json_object_get(data, "connections")));
     else
@@ -609,9 +612,8 @@ static inline void rig_shorten(struct buf *out, const char *kind, json_t *data)
         size_t i;
 
         buf_add_byte(out, '[');
-        json_array_foreach(json_object_get(data, "rooms"), i, room)
-            buf_printf(out, "%s%s", i > 0 ? "," : "",
-                       json_string_value(json_object_get(room, "id")));
+        json_array_foreach(json_object_get(data, "rooms"), i, room) buf_printf(
+            out, "%s%s", i > 0 ? "," : "", json_string_value(json_object_get(room, "id")));
         buf_add_byte(out, ']');
     }
     if (json_object_get(data, "metadata") != NULL) {
