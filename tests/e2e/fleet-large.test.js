@@ -11,7 +11,8 @@ const roomsOf = (count, make) => Array.from({ length: count }, (_, i) => ({ type
 test('fleet: an instance with 50,000 rooms', { timeout: 180000 }, async (t) => {
   const fleet = await startFleet(t, { heartbeat: '2s', count: 2 });
   // 3 MiB on the wire: 63 bytes for each room
-  const [agent] = await fleet.join({ rooms: roomsOf(MOST, (i) => `a-room-with-a-long-id-of-41-characters-${String(i).padStart(5, '0')}`) });
+  const agent = fleet.agent({ rooms: roomsOf(MOST, (i) => `a-room-with-a-long-id-of-44-characters-${String(i).padStart(5, '0')}`) });
+  await fleet.listed(agent, 60000);
 
   await t.test('is listed whole, on every node', async () => {
     for (const node of fleet.replicas) {
