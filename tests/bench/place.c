@@ -221,6 +221,11 @@ static void want_tags(char **kinds, int count)
 
 int main(int argc, char **argv)
 {
+    static const struct channel_bounds bounds = { .offline_cap = 1000,
+                                                  .live_bound = 1000,
+                                                  .ttl_ms = LIFE_MS,
+                                                  .keep_ms = LIFE_MS,
+                                                  .keep_count = 1000 };
     struct store_options options = { .timeout_ms = 20000, .wait_ms = 100, .pending_max = 2000 };
     struct why why = { "" };
 
@@ -232,6 +237,7 @@ int main(int argc, char **argv)
     options.url = argv[1];
     bench.store = store_open(&bench.loop, &options, on_state, NULL, &why);
     assert(bench.store != NULL);
+    channel_set_bounds(bench.store, CHANNEL_FLEET, &bounds);
     while (!store_is_up(bench.store))
         uv_run(&bench.loop, UV_RUN_ONCE);
     want_tags(argv + 5, argc - 5);
