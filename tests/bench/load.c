@@ -281,10 +281,29 @@ static size_t take_frame(struct client *client, unsigned char *in, size_t len)
     return head + payload;
 }
 
+/* Where a body in chunks ends, or 0 when more is needed. */
+static size_t chunks_end(const char *in, size_t len, size_t at)
+{
+    for (;;) {
+        const char *line = memmem(in + at, len - at, "\r\n", 2);
+        size_t chunk;
+
+        if (line == NULL)
+            return 0;
+        chunk = strtoul(in + at, NULL, 16);
+        at = (size_t)(line - in) + 2 + chunk + 2;
+        if (at > len)
+            return 0;
+        if (chunk == 0)
+            return at;
+    }
+}
+
 /* One whole HTTP response at the start of `in`: its length, or 0 when more is needed. */
 static size_t take_response(struct client *client, char *in, size_t len)
 {
     char *end = memmem(in, len, "\r\n\r\n", 4), *length;
+    bool is_chunked;
     size_t total;
 
     if (end == NULL)
@@ -301,10 +320,13 @@ static size_t take_response(struct client *client, char *in, size_t len)
     }
     *end = '\0';
     length = strcasestr(in, "\r\ncontent-length:");
+    is_chunked = strcasestr(in, "\r\ntransfer-encoding: chunked") != NULL;
     *end = '\r';
     if (length != NULL)
         total += strtoul(length + 17, NULL, 10);
-    if (len < total)
+    else if (is_chunked)
+        total = chunks_end(in, len, total);
+    if (total == 0 || len < total)
         return 0;
     if (begins(in, len, "HTTP/1.1 2"))
         stats.answered++;
