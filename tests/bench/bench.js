@@ -8,6 +8,7 @@ import {
   cleanUp, hold, load, manyPlayers, measure, pause, redisCost, run, startExpress, startNchan, startRedis, startSignalbox,
   startSocketIo, token, usage,
 } from './lib.js';
+import { parts as fleetParts } from './fleet.js';
 import { parts as socketioParts } from './socketio.js';
 
 const SIO = '/socket.io/?EIO=4&transport=websocket';
@@ -209,8 +210,8 @@ async function connects() {
   table(['', 'connects/s', 'CPU µs per connect'], rows);
 }
 
-/** Socket.IO against Socket.IO; socketio:PART is one part of it. */
-async function socketio(part) {
+/** A bench of several parts; NAME:PART is one of them. */
+const inParts = (parts) => async (wantedPart) => {
   const tools = {
     round,
     table(title, head, rows, first = '') {
@@ -218,10 +219,16 @@ async function socketio(part) {
       table([first, ...head], rows);
     },
   };
-  for (const [name, measurePart] of Object.entries(socketioParts)) if (part === undefined || part === name) await measurePart(tools);
-}
+  for (const [name, measurePart] of Object.entries(parts)) {
+    if (wantedPart === undefined || wantedPart === name) await measurePart(tools);
+  }
+};
 
-const benches = { fanout, relay, publish, polls, connects, idle, socketio };
+const benches = {
+  fanout, relay, publish, polls, connects, idle,
+  socketio: inParts(socketioParts), // against Socket.IO
+  fleet: inParts(fleetParts),
+};
 const wanted = process.argv.slice(2);
 for (const name of wanted) {
   if (!(name.split(':')[0] in benches)) {

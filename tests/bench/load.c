@@ -3,7 +3,8 @@
  * A load generator that costs little: one thread, epoll, WebSocket and HTTP clients with templates.
  *
  *   senders    WebSocket or HTTP connections that send a message at a rate, or as fast as the answers
- *              come, each with at most --window of them unanswered
+ *              come, each with at most --window of them unanswered. Without receivers, and with one at a
+ *              time, the delays are those of HTTP's answers
  *   receivers  WebSocket connections that wait for messages
  *
  * Templates (URLs, headers, hellos, messages): @C is the connection's index, @R a random index below
@@ -44,6 +45,7 @@ struct client {
     enum state state;
     bool wants_out;
     uint32_t unanswered;
+    int64_t asked_us;
     char *in, *out;
     size_t in_len, in_size, out_len, out_size;
 };
@@ -198,12 +200,17 @@ static void greet(struct client *client)
     flush(client);
 }
 
+static void add_delay(int64_t since_us)
+{
+    if (stats.delay_count < DELAYS_MAX)
+        stats.delays[stats.delay_count++] = (uint32_t)(now_us() - since_us);
+}
+
 static void note_delay(const char *text, size_t len)
 {
     for (const char *p = text; (p = memchr(p, '~', len - (size_t)(p - text))) != NULL; p++) {
         if ((size_t)(p - text) + STAMP_DIGITS + 2 <= len && p[STAMP_DIGITS + 1] == '~') {
-            if (stats.delay_count < DELAYS_MAX)
-                stats.delays[stats.delay_count++] = (uint32_t)(now_us() - strtoll(p + 1, NULL, 10));
+            add_delay(strtoll(p + 1, NULL, 10));
             return;
         }
     }
@@ -274,10 +281,29 @@ static size_t take_frame(struct client *client, unsigned char *in, size_t len)
     return head + payload;
 }
 
+/* Where a body in chunks ends, or 0 when more is needed. */
+static size_t chunks_end(const char *in, size_t len, size_t at)
+{
+    for (;;) {
+        const char *line = memmem(in + at, len - at, "\r\n", 2);
+        size_t chunk;
+
+        if (line == NULL)
+            return 0;
+        chunk = strtoul(in + at, NULL, 16);
+        at = (size_t)(line - in) + 2 + chunk + 2;
+        if (at > len)
+            return 0;
+        if (chunk == 0)
+            return at;
+    }
+}
+
 /* One whole HTTP response at the start of `in`: its length, or 0 when more is needed. */
 static size_t take_response(struct client *client, char *in, size_t len)
 {
     char *end = memmem(in, len, "\r\n\r\n", 4), *length;
+    bool is_chunked;
     size_t total;
 
     if (end == NULL)
@@ -294,16 +320,21 @@ static size_t take_response(struct client *client, char *in, size_t len)
     }
     *end = '\0';
     length = strcasestr(in, "\r\ncontent-length:");
+    is_chunked = strcasestr(in, "\r\ntransfer-encoding: chunked") != NULL;
     *end = '\r';
     if (length != NULL)
         total += strtoul(length + 17, NULL, 10);
-    if (len < total)
+    else if (is_chunked)
+        total = chunks_end(in, len, total);
+    if (total == 0 || len < total)
         return 0;
     if (begins(in, len, "HTTP/1.1 2"))
         stats.answered++;
     else if (stats.failed++ < 3)
         fprintf(stderr, "load: %.*s\n", (int)(total < 300 ? total : 300), in);
     client->unanswered--;
+    if (options.window == 1 && options.receivers.count == 0)
+        add_delay(client->asked_us);
     return total;
 }
 
@@ -434,6 +465,7 @@ static void send_one(struct client *client)
         put_frame(client, body, body_len);
     }
     client->unanswered++;
+    client->asked_us = now_us();
     stats.sent++;
     flush(client);
 }
