@@ -828,6 +828,52 @@ static void the_demo_is_open_to_all(void **state)
     rig_expect("cancel rate", "cancel rate", "cancel rate");
 }
 
+static void a_refusal_is_an_acknowledgement_too(void **state)
+{
+    struct sio_socket *socket = rig_arrive(0, "s", NULL, false);
+    static const struct {
+        const char *items, *ack;
+    } cases[] = {
+        { "[\"mock_user_event\",{}]", "{\"message\":\"Invalid Request\"," },
+        { "[\"spectate\"," G "]", "{\"error\":\"not authenticated\"}" },
+    },
+      late[] = {
+          { "[\"mock_user_event\"," MOCK "]", "{\"message\":\"too many requests\"," },
+          { "[\"request_elevation\",1]", "{\"message\":\"too many requests\"," },
+          { "[\"spectate\"," G "]", "{\"error\":\"too many requests\"}" },
+      };
+    char want[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rig_say_at(socket, cases[i].items, 3);
+        snprintf(want, sizeof want, "s ack 3 [%s", cases[i].ack);
+        buf_add_byte(&rig.notes, '\0');
+        assert_non_null(strstr(rig.notes.data, want));
+        buf_clear(&rig.notes);
+    }
+    rig_say_at(socket, "[\"mock_user_event\"," MOCK "]", 4);
+    rig_taken(RESULT_REFUSED);
+    buf_add_byte(&rig.notes, '\0');
+    assert_non_null(strstr(rig.notes.data, "s ack 4 [{\"message\":\"too many requests\","));
+    rig_say_at(socket, "[\"mock_user_event\"," MOCK "]", 5);
+    rig_taken(RESULT_OK);
+    rig_back("nonsense");
+    buf_add_byte(&rig.notes, '\0');
+    buf_clear(&rig.notes);
+    for (int i = 0; i < 100; i++)
+        rig_say(socket, "[\"spectate\",null]");
+    buf_clear(&rig.notes);
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        rig_say_at(socket, late[i].items, 6);
+        snprintf(want, sizeof want, "s ack 6 [%s", late[i].ack);
+        buf_add_byte(&rig.notes, '\0');
+        assert_non_null(strstr(rig.notes.data, want));
+        buf_clear(&rig.notes);
+    }
+    rig_leave(socket, false);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
 
 int main(void)
@@ -869,6 +915,7 @@ int main(void)
         TEST(nonces_and_tokens_elevate),
         TEST(each_elevation_is_answered),
         TEST(the_demo_is_open_to_all),
+        TEST(a_refusal_is_an_acknowledgement_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,14 +34,14 @@ static const struct {
 } events[] = {
     { "pool_request", true, handle_ids },   { "pool_all_request", true, handle_all },
     { "pool_search", true, handle_search }, { "request_elevation", false, elevate_handle },
-    { "spectate", false, watch_handle },    { "mock_user_event", false, mock_handle },
+    { "spectate", true, watch_handle },     { "mock_user_event", false, mock_handle },
 };
 
 static void handle(struct session *session, const struct sio_event *event, size_t index)
 {
     if (!events[index].counts_itself && !session_may_say(session)) {
         session->app->node->metrics.limits[LIMIT_ARCHITUS_RATE]++;
-        session_refuse(session, REFUSAL_TOO_OFTEN, NULL, NULL);
+        session_refuse_ack(session, REFUSAL_TOO_OFTEN, NULL, ack_of(event));
     } else {
         events[index].handle(session, event);
     }
