@@ -800,6 +800,32 @@ static void each_elevation_is_answered(void **state)
     rig_leave(socket, true);
 }
 
+/* Whoever guesses nonces is not heard any more; others are. */
+static void guessed_nonces_are_counted(void **state)
+{
+    struct sio_socket *thief = rig_arrive(0, "t", NULL, false);
+    struct sio_socket *socket = rig_arrive(1, "s", NULL, false);
+
+    (void)state;
+    thief->handshake.peer.ip[0] = 0x20;
+    rig.config.auth_failures = (struct rate){ 2, 60000 };
+    for (int i = 0; i < 2; i++) {
+        rig_say(thief, "[\"request_elevation\",7]");
+        rig_kept(NULL);
+    }
+    buf_clear(&rig.notes);
+    rig_say(thief, "[\"request_elevation\",2882343476]");
+    rig_expect("t < [\"elevation_return\",{\"message\":\"Missing or invalid jwt\"}]");
+    assert_int_equal(rig.node.metrics.limits[LIMIT_TOKEN_FAILURES], 1);
+    rig_say(socket, "[\"request_elevation\",2882343476]");
+    rig_expect("take nonce 2882343476");
+    rig_kept("me");
+    assert_non_null(socket->identity);
+    rig_leave(socket, false);
+    rig_leave(thief, false);
+    buf_clear(&rig.notes);
+}
+
 /* ---- the demo --------------------------------------------------------------------------------------------------- */
 
 #define MOCK "{\"action\":3001,\"guildId\":1234567,\"messageId\":2,\"content\":\"!hi\"}"
@@ -914,6 +940,7 @@ int main(void)
         TEST(who_watches_something_else_is_told),
         TEST(nonces_and_tokens_elevate),
         TEST(each_elevation_is_answered),
+        TEST(guessed_nonces_are_counted),
         TEST(the_demo_is_open_to_all),
         TEST(a_refusal_is_an_acknowledgement_too),
     };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "architus_room.h"
+#include "auth_throttle.h"
 #include "base/mem.h"
 #include "fetch.h"
 #include "metrics.h"
@@ -95,6 +96,7 @@ static void *architus_open(struct node *node, struct sio *sio)
     app->backend = backend_create(node, app->deadlines, sio_default_realm());
     app->discord = discord_create(node->loop, node->config);
     app->herald = herald_create(app);
+    app->nonce_failures = throttle_create();
     if (jwts_is_configured(node->jwts))
         app->gateway = gateway_create(app);
     return app;
@@ -109,6 +111,7 @@ static void architus_close(void *opened)
     flights_end(app);
     gateway_destroy(&app->gateway);
     herald_destroy(&app->herald);
+    throttle_destroy(&app->nonce_failures);
     discord_destroy(&app->discord);
     backend_destroy(&app->backend);
     deadlines_destroy(&app->deadlines);

@@ -42,6 +42,7 @@ struct architus {
     uint64_t stages;      /* that were begun: for their names */
     uint64_t hoar_frosts; /* ids that were made */
     struct gateway *gateway;
+    struct throttle *nonce_failures; /* of addresses */
 };
 
 /* ---- flight.c ----------------------------------------------------------------------------------- */
