@@ -24,6 +24,9 @@ test('recovery', async (t) => {
     if (body.type === 'disconnect') disconnects.push(body);
     if (body.type !== 'event') return undefined;
     if (body.event === 'enter') return { ack: [true], join: body.args };
+    if (body.event === 'bye') {
+      return { emit: [{ event: 'one', args: [1] }, { event: 'two', args: [{ _placeholder: true, num: 0 }], attachments: ['AQID'] }], disconnect: true };
+    }
     return { ack: body.args };
   });
   const cluster = await startCluster(t, {
@@ -168,5 +171,12 @@ test('recovery', async (t) => {
     assert.equal(client.socket.recovered, false);
     assert.notEqual(client.id, id);
     client.close();
+  });
+
+  await t.test('the last words of a back end arrive', async (inner) => {
+    const client = await JsClient.open(inner, 4, url, { transports: ['websocket'] });
+    client.emit('bye');
+    await until('it is out', () => client.disconnected);
+    assert.deepEqual(client.events, [['one', 1], ['two', Buffer.from([1, 2, 3])]]);
   });
 });
