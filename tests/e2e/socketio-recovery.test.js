@@ -180,3 +180,34 @@ test('recovery', async (t) => {
     assert.deepEqual(client.events, [['one', 1], ['two', Buffer.from([1, 2, 3])]]);
   });
 });
+
+test('more than may wait is not repeated', async (t) => {
+  const backEnd = await startBackEnd(t, (body) => ({ ack: [true], join: body.args }));
+  const cluster = await startCluster(t, {
+    args: ['--recovery', '30s', '--hook', `enter=${backEnd.url}`, '--socketio-pending-max', '16KiB'],
+  });
+  const [{ url }] = cluster.replicas;
+  const token = await cluster.token('server', 'back-end');
+  const emit = (room, number) => http('POST', `${url}/api/v1/rooms/${room}/emit`,
+    { headers: { authorization: `Bearer ${token}` }, body: { event: 'number', args: [number] } });
+  const rooms = upTo(30).map((i) => `r${i}`);
+  for (const transports of [['polling'], ['websocket']]) {
+    const client = await JsClient.open(t, 4, url, { transports });
+    await client.ask('enter', ...rooms);
+    for (const room of rooms) await emit(room, 0);
+    await until('one of each', () => numbers(client).length === rooms.length);
+    client.socket.io.reconnection(false);
+    breakOff(client);
+    await until('it is disconnected', () => client.disconnected);
+    for (let i = 1; i <= 400; i += 50) await Promise.all(upTo(50).map(() => emit('r0', i)));
+    client.socket.io.reconnection(true);
+    client.socket.connect();
+    await until('it is back', () => client.connects === 2);
+    client.disconnected = undefined;
+    await emit(client.id, -1);
+    await until('it hears', () => numbers(client).includes(-1));
+    assert.equal(client.socket.recovered, false);
+    assert.equal(client.disconnected, undefined, 'it stays');
+    client.close();
+  }
+});

@@ -115,6 +115,9 @@ enum engine_sent engine_send(struct engine_conn *conn, struct packet *packet);
  * connection ends as ENGINE_TOO_SLOW. */
 void engine_answer(struct engine_conn *conn, struct packet *packet);
 
+/* May so many bytes more wait for the client? */
+bool engine_has_room(const struct engine_conn *conn, size_t bytes);
+
 /* Could a packet go to the client at once? A GET is held, or nothing waits for the WebSocket. */
 bool engine_is_writable(const struct engine_conn *conn);
 

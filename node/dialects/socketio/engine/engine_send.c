@@ -114,6 +114,11 @@ void engine_conn_send_pong(struct engine_conn *conn, struct slice data)
     }
 }
 
+bool engine_has_room(const struct engine_conn *conn, size_t bytes)
+{
+    return waiting_bytes(conn) + bytes <= conn->engine->settings.pending_max;
+}
+
 bool engine_is_writable(const struct engine_conn *conn)
 {
     if (conn->state == CONN_POLLING)

@@ -49,7 +49,7 @@ struct sio_recovery {
     struct place *places;
     size_t count, reading; /* places; the one that is being read */
     uint32_t members_made;
-    size_t bytes; /* that were read */
+    size_t bytes; /* that were read, with room for an offset each */
 };
 
 /* ---- life ---------------------------------------------------------------------------------------- */
@@ -126,6 +126,11 @@ static bool is_repeatable(const struct place *place, const struct channel_entry 
            kind == SIO_ENTRY_SUPERSEDE;
 }
 
+static size_t offset_max(const struct sio_recovery *recovery)
+{
+    return SIO_OFFSET_TAG_LEN + recovery->count * SIO_OFFSET_PLACE_MAX;
+}
+
 static bool keep(struct sio_recovery *recovery, struct place *place,
                  const struct channel_entry *entry)
 {
@@ -135,7 +140,7 @@ static bool keep(struct sio_recovery *recovery, struct place *place,
     place->as.cursor = entry->number;
     if (has_expired)
         return true;
-    recovery->bytes += entry->payload.len;
+    recovery->bytes += entry->payload.len + offset_max(recovery);
     if (recovery->bytes > recovery->sio->node->config->socketio_pending_max ||
         !is_repeatable(place, entry))
         return false;
@@ -328,6 +333,8 @@ bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket
     struct unpack rest;
     char id[ENGINE_ID_LEN + 1];
 
+    if (!engine_has_room(socket->conn->engine, recovery->bytes)) /* of another namespace's */
+        return false;
     unpack_init(&rest, recovery->rest);
     if (!sio_data_unpack(socket, &rest) || !sio_auth_unpack(socket, &rest) ||
         !unpack_is_done(&rest) || sio_auth_has_ended(socket)) {
@@ -372,7 +379,7 @@ static void replay_event(const struct sio_recovery *recovery, struct sio_socket 
     struct packet *packet = sio_entry_packet(entry), *stamped;
     struct buf offset;
 
-    buf_init(&offset, SIO_OFFSET_TAG_LEN + recovery->count * SIO_OFFSET_PLACE_MAX);
+    buf_init(&offset, offset_max(recovery));
     write_offset(recovery, socket, at, number, &offset);
     stamped = sio_session_stamp(packet, buf_slice(&offset));
     sio_conn_answer(socket->conn, stamped);
