@@ -845,6 +845,46 @@ static void test_orders_in_the_gap(void **state)
     }
 }
 
+/* Orders to all of a namespace that are for others. */
+static void test_orders_to_others(void **state)
+{
+    const struct slice name = SLICE_LITERAL("s"), other = SLICE_LITERAL("other"),
+                       r = SLICE_LITERAL("r");
+    struct room *nsp = room_at("", 10);
+
+    (void)state;
+    write_state(10);
+    room_say(nsp, &(struct sio_entry){ .kind = SIO_ENTRY_JOIN,
+                                       .names = { &name, 1 },
+                                       .has_target = true,
+                                       .rooms = { &other, 1 } });
+    room_say(nsp, &(struct sio_entry){
+                      .kind = SIO_ENTRY_CLOSE, .has_target = true, .except = { &r, 1 } });
+    come_back("");
+    read_all();
+    assert_non_null(world.recovery);
+}
+
+/* It left a room by the word of another channel: how much was said in the room before that nobody knows. */
+static void test_leaves_by_another_channel(void **state)
+{
+    const struct slice r = SLICE_LITERAL("r");
+    const struct sio_entry leave = { .kind = SIO_ENTRY_LEAVE, .names = { &r, 1 } };
+
+    (void)state;
+    write_state(10);
+    room_say(room_at(ID, 20), &leave);
+    come_back("");
+    read_all();
+    assert_non_null(world.recovery);
+    sio_recovery_destroy(&world.recovery);
+    world.is_over = false;
+    room_event(room_at("r", 30), "42[\"a\"]");
+    come_back("");
+    read_all();
+    expect_failure();
+}
+
 static void test_identity_has_ended(void **state)
 {
     static struct jwt identity;
@@ -985,6 +1025,8 @@ int main(void)
         TEST(test_offsets_count),
         TEST(test_no_room_for_it),
         TEST(test_orders_in_the_gap),
+        TEST(test_orders_to_others),
+        TEST(test_leaves_by_another_channel),
         TEST(test_identity_has_ended),
         TEST(test_cancelled_at_each_step),
         TEST(test_how_long_rooms_keep),

@@ -112,18 +112,74 @@ static bool follows_on(const struct sio_recovery *recovery, const struct place *
     return batch->count < config->room_keep && !batch->has_more;
 }
 
+static struct place *place_in(const struct sio_recovery *recovery, struct slice room)
+{
+    for (size_t i = 0; i < recovery->count; i++)
+        if (slice_equals(recovery->places[i].as.room, room))
+            return &recovery->places[i];
+    return NULL;
+}
+
+static bool is_in_any(const struct sio_recovery *recovery, const struct sio_texts *rooms)
+{
+    for (size_t i = 0; i < rooms->count; i++)
+        if (place_in(recovery, rooms->items[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* Was it made to do that, and does not know yet? */
+static bool is_ordered(const struct sio_recovery *recovery, const struct place *place,
+                       uint64_t number, const struct sio_entry *entry)
+{
+    return number > place->seen && entry->kind != SIO_ENTRY_EVENT &&
+           (entry->rooms.count == 0 || is_in_any(recovery, &entry->rooms)) &&
+           !is_in_any(recovery, &entry->except);
+}
+
 /* A socket that a back end made join, or ended, meanwhile is not what it was. */
-static bool is_repeatable(const struct place *place, const struct channel_entry *entry)
+static bool is_repeatable(const struct sio_recovery *recovery, const struct place *place,
+                          const struct channel_entry *entry)
 {
     struct sio_entry parsed;
-    enum sio_entry_kind kind;
+    bool is_good;
 
     if (!sio_entry_read(entry->payload, &parsed))
         return true;
-    kind = parsed.kind;
+    is_good = !is_ordered(recovery, place, entry->number, &parsed) ||
+              parsed.kind == SIO_ENTRY_LEAVE || parsed.kind == SIO_ENTRY_SUPERSEDE;
     sio_entry_fini(&parsed);
-    return entry->number <= place->seen || kind == SIO_ENTRY_EVENT || kind == SIO_ENTRY_LEAVE ||
-           kind == SIO_ENTRY_SUPERSEDE;
+    return is_good;
+}
+
+static bool has_left_another(const struct sio_recovery *recovery, const struct place *place,
+                             const struct missed *missed)
+{
+    struct sio_entry entry;
+    bool has_left = false;
+
+    if (!sio_entry_read(frame_slice(missed->entry), &entry))
+        return false;
+    if (entry.kind == SIO_ENTRY_LEAVE && is_ordered(recovery, place, missed->number, &entry)) {
+        for (size_t i = 0; i < entry.names.count; i++) {
+            const struct place *left = place_in(recovery, entry.names.items[i]);
+
+            has_left |= left != NULL && left != place && left->count > 0;
+        }
+    }
+    sio_entry_fini(&entry);
+    return has_left;
+}
+
+/* A room that it had to leave says itself what was said there before; of what stands on another channel nobody
+ * knows. */
+static bool has_order(const struct sio_recovery *recovery)
+{
+    for (size_t at = 0; at < recovery->count; at++)
+        for (size_t i = 0; i < recovery->places[at].count; i++)
+            if (has_left_another(recovery, &recovery->places[at], &recovery->places[at].missed[i]))
+                return false;
+    return true;
 }
 
 static size_t offset_max(const struct sio_recovery *recovery)
@@ -142,7 +198,7 @@ static bool keep(struct sio_recovery *recovery, struct place *place,
         return true;
     recovery->bytes += entry->payload.len + offset_max(recovery);
     if (recovery->bytes > recovery->sio->node->config->socketio_pending_max ||
-        !is_repeatable(place, entry))
+        !is_repeatable(recovery, place, entry))
         return false;
     place->missed = xrealloc(place->missed, (place->count + 1) * sizeof *place->missed);
     place->missed[place->count++] = (struct missed){ entry->number, frame_of(entry->payload) };
@@ -172,7 +228,7 @@ static void read_on(struct sio_recovery *recovery)
     struct place *place;
 
     if (recovery->reading == recovery->count) {
-        finish(recovery, true);
+        finish(recovery, has_order(recovery));
         return;
     }
     place = &recovery->places[recovery->reading];
