@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { http } from './lib/clients.js';
+import { exchange } from './lib/conformance.js';
 import { until } from './lib/process.js';
 import { startCluster } from './lib/signalbox.js';
 import { JsClient, startBackEnd } from './lib/socketio.js';
@@ -171,6 +172,24 @@ test('recovery', async (t) => {
     assert.equal(client.socket.recovered, false);
     assert.notEqual(client.id, id);
     client.close();
+  });
+
+  await t.test('what was missed and the answer come by one poll', async () => {
+    const base = `${url}/socket.io/?EIO=4&transport=polling`;
+    const connect = async (auth) => {
+      const { sid } = JSON.parse((await exchange('GET', base)).text.slice(1));
+      const held = exchange('GET', `${base}&sid=${sid}`);
+      await exchange('POST', `${base}&sid=${sid}`, { body: `40${JSON.stringify(auth)}` });
+      return { sid, packets: (await held).text.split('\x1e') };
+    };
+    const first = await connect({});
+    const { sid: id, pid } = JSON.parse(first.packets[0].slice(2));
+    await emit(id, 'number', 0);
+    const [, , offset] = JSON.parse((await exchange('GET', `${base}&sid=${first.sid}`)).text.slice(2));
+    for (const i of upTo(51, 1)) await emit(id, 'number', i);
+    const { packets } = await connect({ pid, offset });
+    assert.deepEqual(packets.slice(0, 50).map((packet) => JSON.parse(packet.slice(2))[1]), upTo(51, 1));
+    assert.deepEqual(packets.slice(50), [`40${JSON.stringify({ sid: id, pid })}`]);
   });
 
   await t.test('the last words of a back end arrive', async (inner) => {
