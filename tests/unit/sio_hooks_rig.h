@@ -581,6 +581,11 @@ static void socket_ends(struct sio_socket *socket, const char *reason, bool has_
     socket->data = NULL;
 }
 
+void sio_part(struct sio_socket *socket)
+{
+    note("%s parts", socket->id);
+}
+
 void sio_disconnect(struct sio_socket *socket, bool closes)
 {
     assert_false(closes);

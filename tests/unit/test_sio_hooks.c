@@ -154,7 +154,7 @@ static void an_answer_is_carried_out_in_order(void **state)
     answer_join(RESULT_OK);
     expect_nothing();
     answer_join(RESULT_OK);
-    expect("a send [\"hi\",1, 2]", "emit / [\"all\"]",
+    expect("a parts", "a send [\"hi\",1, 2]", "emit / [\"all\"]",
            "emit /x [\"r\\u006f\"] to r,s except a volatile with attachments",
            "a send [\"own\"] with xyz", "a send [\"last\"]", "a ack 1 [1]", "a disconnect");
     assert_int_equal(rig.node.metrics.hook_emits_failed, 3);

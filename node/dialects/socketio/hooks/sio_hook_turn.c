@@ -158,6 +158,8 @@ static void acknowledge(struct sio_hook_guest *guest)
 /* Whatever ends the socket here comes back by sio_hook_guest_leave(), which waits for the turn to be over. */
 static void finish(struct sio_hook_guest *guest)
 {
+    if (guest->turn.answer.disconnects && guest->socket != NULL)
+        sio_part(guest->socket);
     emit_all(guest);
     acknowledge(guest);
     if (guest->turn.answer.disconnects && guest->socket != NULL)
