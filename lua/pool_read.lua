@@ -74,7 +74,8 @@ local function bits_of(member)
   local is_good, entity = pcall(cjson.decode, member or '{}')
   if is_good and type(entity) == 'table' and type(entity.roles) == 'table' then
     for i = 1, math.min(#entity.roles, 250) do
-      local role = tostring(entity.roles[i])
+      local role = entity.roles[i]
+      role = type(role) == 'number' and string.format('%.0f', role) or tostring(role)
       if string.match(role, '^%d+$') then
         holders[#holders + 1] = role
       end

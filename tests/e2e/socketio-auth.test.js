@@ -125,6 +125,13 @@ test('tokens with a shared secret', async (t) => {
   });
 });
 
+test('a token ends where clients are recovered', async (t) => {
+  const cluster = await startCluster(t, { args: ['--jwt-secret', SECRET, '--jwt-leeway', '1s', '--recovery', '60s'] });
+  const ann = await JsClient.open(t, 4, cluster.replicas[0].url, { auth: { token: secretToken(SECRET, { sub: 'ann', exp: inSeconds(2) }) } });
+  await until('it is disconnected', () => ann.disconnected);
+  assert.deepEqual(ann.events.map(([name]) => name), ['signalbox:token_expiring', 'signalbox:token_expired']);
+});
+
 test('a token is required', async (t) => {
   const cluster = await startCluster(t, { args: ['--jwt-secret', SECRET, '--socketio-auth', 'required'] });
   const { url } = cluster.replicas[0];

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { http } from './lib/clients.js';
+import { exchange } from './lib/conformance.js';
 import { until } from './lib/process.js';
 import { startCluster } from './lib/signalbox.js';
 import { JsClient, startBackEnd } from './lib/socketio.js';
@@ -24,6 +25,9 @@ test('recovery', async (t) => {
     if (body.type === 'disconnect') disconnects.push(body);
     if (body.type !== 'event') return undefined;
     if (body.event === 'enter') return { ack: [true], join: body.args };
+    if (body.event === 'bye') {
+      return { emit: [{ event: 'one', args: [1] }, { event: 'two', args: [{ _placeholder: true, num: 0 }], attachments: ['AQID'] }], disconnect: true };
+    }
     return { ack: body.args };
   });
   const cluster = await startCluster(t, {
@@ -169,4 +173,60 @@ test('recovery', async (t) => {
     assert.notEqual(client.id, id);
     client.close();
   });
+
+  await t.test('what was missed and the answer come by one poll', async () => {
+    const base = `${url}/socket.io/?EIO=4&transport=polling`;
+    const connect = async (auth) => {
+      const { sid } = JSON.parse((await exchange('GET', base)).text.slice(1));
+      const held = exchange('GET', `${base}&sid=${sid}`);
+      await exchange('POST', `${base}&sid=${sid}`, { body: `40${JSON.stringify(auth)}` });
+      return { sid, packets: (await held).text.split('\x1e') };
+    };
+    const first = await connect({});
+    const { sid: id, pid } = JSON.parse(first.packets[0].slice(2));
+    await emit(id, 'number', 0);
+    const [, , offset] = JSON.parse((await exchange('GET', `${base}&sid=${first.sid}`)).text.slice(2));
+    for (const i of upTo(51, 1)) await emit(id, 'number', i);
+    const { packets } = await connect({ pid, offset });
+    assert.deepEqual(packets.slice(0, 50).map((packet) => JSON.parse(packet.slice(2))[1]), upTo(51, 1));
+    assert.deepEqual(packets.slice(50), [`40${JSON.stringify({ sid: id, pid })}`]);
+  });
+
+  await t.test('the last words of a back end arrive', async (inner) => {
+    const client = await JsClient.open(inner, 4, url, { transports: ['websocket'] });
+    client.emit('bye');
+    await until('it is out', () => client.disconnected);
+    assert.deepEqual(client.events, [['one', 1], ['two', Buffer.from([1, 2, 3])]]);
+  });
+});
+
+test('more than may wait is not repeated', async (t) => {
+  const backEnd = await startBackEnd(t, (body) => ({ ack: [true], join: body.args }));
+  const cluster = await startCluster(t, {
+    args: ['--recovery', '30s', '--hook', `enter=${backEnd.url}`, '--socketio-pending-max', '16KiB'],
+  });
+  const [{ url }] = cluster.replicas;
+  const token = await cluster.token('server', 'back-end');
+  const emit = (room, number) => http('POST', `${url}/api/v1/rooms/${room}/emit`,
+    { headers: { authorization: `Bearer ${token}` }, body: { event: 'number', args: [number] } });
+  const rooms = upTo(30).map((i) => `r${i}`);
+  for (const transports of [['polling'], ['websocket']]) {
+    const client = await JsClient.open(t, 4, url, { transports });
+    await client.ask('enter', ...rooms);
+    for (const room of rooms) await emit(room, 0);
+    await until('one of each', () => numbers(client).length === rooms.length);
+    client.socket.io.reconnection(false);
+    breakOff(client);
+    await until('it is disconnected', () => client.disconnected);
+    for (let i = 1; i <= 400; i += 50) await Promise.all(upTo(50).map(() => emit('r0', i)));
+    client.socket.io.reconnection(true);
+    client.socket.connect();
+    await until('it is back', () => client.connects === 2);
+    client.disconnected = undefined;
+    await emit(client.id, -1);
+    await until('it hears', () => numbers(client).includes(-1));
+    assert.equal(client.socket.recovered, false);
+    assert.equal(client.disconnected, undefined, 'it stays');
+    client.close();
+  }
 });

@@ -381,6 +381,17 @@ static void judges_rights(void **state)
     asker.limit = POOL_RIGHTS_ALL;
 }
 
+/* Lua writes such a number as 1.2345678901234e+15. */
+static void roles_may_be_numbers(void **state)
+{
+    static const char *const grants[] = { "1234567890123456", "1024", NULL };
+
+    (void)state;
+    grant(grants);
+    change(POOL_MEMBER, USER "={\"id\":\"" USER "\",\"roles\":[1234567890123456]}", NULL);
+    assert_int_equal(look().rights, 0x400 | 0x112);
+}
+
 static void strangers_are_told_nothing(void **state)
 {
     struct slice ids[] = { slice_of("711543547145097377") };
@@ -780,6 +791,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(judges_rights, flush),
+        cmocka_unit_test_setup(roles_may_be_numbers, flush),
         cmocka_unit_test_setup(strangers_are_told_nothing, flush),
         cmocka_unit_test_setup(changes_are_seen, flush),
         cmocka_unit_test_setup(fills_are_kept_unless_something_changed, flush),

@@ -1146,6 +1146,14 @@ static inline void rig_nodes(void)
     free(op);
 }
 
+static inline void rig_no_nodes(enum result result)
+{
+    struct store_op *op = op_oldest("nodes");
+
+    op->done.nodes(result, NULL, 0, op->ctx);
+    free(op);
+}
+
 static inline int rig_start(void **state)
 {
     static char hook[] = "http://bot";

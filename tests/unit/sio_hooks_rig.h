@@ -427,10 +427,13 @@ void sio_set_data(struct sio_socket *socket, const char *app, struct slice json)
     socket->data = json.data != NULL ? slice_dup(json) : NULL;
 }
 
-void sio_send(struct sio_socket *socket, struct slice items)
+void sio_send_binary(struct sio_socket *socket, struct slice items, const struct slice *attachments,
+                     size_t attachment_count)
 {
     assert_false(socket->is_over);
-    note("%s send %.*s", socket->id, (int)items.len, items.data);
+    note("%s send %.*s%s%.*s", socket->id, (int)items.len, items.data,
+         attachment_count > 0 ? " with " : "", attachment_count > 0 ? (int)attachments[0].len : 0,
+         attachment_count > 0 ? attachments[0].data : "");
 }
 
 bool sio_can_take(const struct sio_socket *socket)
@@ -576,6 +579,11 @@ static void socket_ends(struct sio_socket *socket, const char *reason, bool has_
         sio_hooks_app.on_disconnect(socket, reason, has_moved, rig.app);
     free(socket->data);
     socket->data = NULL;
+}
+
+void sio_part(struct sio_socket *socket)
+{
+    note("%s parts", socket->id);
 }
 
 void sio_disconnect(struct sio_socket *socket, bool closes)

@@ -454,6 +454,18 @@ bool sio_auth_unpack(struct sio_socket *socket, struct unpack *image)
     return unpack_number(image) == 8 && !image->is_broken;
 }
 
+void engine_cork(struct engine_conn *conn)
+{
+    (void)conn;
+    fail();
+}
+
+void engine_uncork(struct engine_conn *conn)
+{
+    (void)conn;
+    fail();
+}
+
 /* ---- recovery: nobody comes back ---------------------------------------------------------------------- */
 
 bool sio_session_is_wanted(const struct sio_socket *socket)

@@ -800,6 +800,32 @@ static void each_elevation_is_answered(void **state)
     rig_leave(socket, true);
 }
 
+/* Whoever guesses nonces is not heard any more; others are. */
+static void guessed_nonces_are_counted(void **state)
+{
+    struct sio_socket *thief = rig_arrive(0, "t", NULL, false);
+    struct sio_socket *socket = rig_arrive(1, "s", NULL, false);
+
+    (void)state;
+    thief->handshake.peer.ip[0] = 0x20;
+    rig.config.auth_failures = (struct rate){ 2, 60000 };
+    for (int i = 0; i < 2; i++) {
+        rig_say(thief, "[\"request_elevation\",7]");
+        rig_kept(NULL);
+    }
+    buf_clear(&rig.notes);
+    rig_say(thief, "[\"request_elevation\",2882343476]");
+    rig_expect("t < [\"elevation_return\",{\"message\":\"Missing or invalid jwt\"}]");
+    assert_int_equal(rig.node.metrics.limits[LIMIT_TOKEN_FAILURES], 1);
+    rig_say(socket, "[\"request_elevation\",2882343476]");
+    rig_expect("take nonce 2882343476");
+    rig_kept("me");
+    assert_non_null(socket->identity);
+    rig_leave(socket, false);
+    rig_leave(thief, false);
+    buf_clear(&rig.notes);
+}
+
 /* ---- the demo --------------------------------------------------------------------------------------------------- */
 
 #define MOCK "{\"action\":3001,\"guildId\":1234567,\"messageId\":2,\"content\":\"!hi\"}"
@@ -826,6 +852,52 @@ static void the_demo_is_open_to_all(void **state)
     rig_expect(ERROR("too many requests", "\"Please slow down.\"", "null", "", "429", "0"));
     rig_leave(socket, false);
     rig_expect("cancel rate", "cancel rate", "cancel rate");
+}
+
+static void a_refusal_is_an_acknowledgement_too(void **state)
+{
+    struct sio_socket *socket = rig_arrive(0, "s", NULL, false);
+    static const struct {
+        const char *items, *ack;
+    } cases[] = {
+        { "[\"mock_user_event\",{}]", "{\"message\":\"Invalid Request\"," },
+        { "[\"spectate\"," G "]", "{\"error\":\"not authenticated\"}" },
+    },
+      late[] = {
+          { "[\"mock_user_event\"," MOCK "]", "{\"message\":\"too many requests\"," },
+          { "[\"request_elevation\",1]", "{\"message\":\"too many requests\"," },
+          { "[\"spectate\"," G "]", "{\"error\":\"too many requests\"}" },
+      };
+    char want[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        rig_say_at(socket, cases[i].items, 3);
+        snprintf(want, sizeof want, "s ack 3 [%s", cases[i].ack);
+        buf_add_byte(&rig.notes, '\0');
+        assert_non_null(strstr(rig.notes.data, want));
+        buf_clear(&rig.notes);
+    }
+    rig_say_at(socket, "[\"mock_user_event\"," MOCK "]", 4);
+    rig_taken(RESULT_REFUSED);
+    buf_add_byte(&rig.notes, '\0');
+    assert_non_null(strstr(rig.notes.data, "s ack 4 [{\"message\":\"too many requests\","));
+    rig_say_at(socket, "[\"mock_user_event\"," MOCK "]", 5);
+    rig_taken(RESULT_OK);
+    rig_back("nonsense");
+    buf_add_byte(&rig.notes, '\0');
+    buf_clear(&rig.notes);
+    for (int i = 0; i < 100; i++)
+        rig_say(socket, "[\"spectate\",null]");
+    buf_clear(&rig.notes);
+    for (size_t i = 0; i < sizeof late / sizeof late[0]; i++) {
+        rig_say_at(socket, late[i].items, 6);
+        snprintf(want, sizeof want, "s ack 6 [%s", late[i].ack);
+        buf_add_byte(&rig.notes, '\0');
+        assert_non_null(strstr(rig.notes.data, want));
+        buf_clear(&rig.notes);
+    }
+    rig_leave(socket, false);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_start, rig_stop)
@@ -868,7 +940,9 @@ int main(void)
         TEST(who_watches_something_else_is_told),
         TEST(nonces_and_tokens_elevate),
         TEST(each_elevation_is_answered),
+        TEST(guessed_nonces_are_counted),
         TEST(the_demo_is_open_to_all),
+        TEST(a_refusal_is_an_acknowledgement_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

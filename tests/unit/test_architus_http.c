@@ -316,9 +316,35 @@ static void logins_are_ended_everywhere(void **state)
     rig_nodes();
     rig_http(&s, HTTP_POST, "/api/v1/demote");
     rig_nodes();
-    rig_expect("r: 204", "to n1: user 1111111", "to n2: user 1111111", "r: 204",
+    rig_expect("to n1: user 1111111", "to n2: user 1111111", "r: 204",
                "to n1: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-               "to n2: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+               "to n2: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+               "r: 204");
+}
+
+static void a_login_that_goes_on_is_not_called_over(void **state)
+{
+    struct http_request r = request("{\"user\":\"1111111\"}"), s = request("{\"token\":\"abc\"}");
+
+    (void)state;
+    rig_http(&r, HTTP_POST, "/api/v1/demote");
+    rig_no_nodes(RESULT_UNAVAILABLE);
+    rig_http(&s, HTTP_POST, "/api/v1/demote");
+    rig_no_nodes(RESULT_UNCERTAIN);
+    assert_non_null(strstr(rig.notes.data, "r: 503"));
+    assert_null(strstr(rig.notes.data, "204"));
+    buf_clear(&rig.notes);
+}
+
+static void whoever_goes_ends_the_login_all_the_same(void **state)
+{
+    struct http_request r = request("{\"user\":\"1111111\"}");
+
+    (void)state;
+    rig_http(&r, HTTP_POST, "/api/v1/demote");
+    rig_http_gone(&r);
+    rig_nodes();
+    rig_expect("to n1: user 1111111", "to n2: user 1111111");
 }
 
 /* ---- lists ---------------------------------------------------------------------------------------------------------- */
@@ -406,10 +432,18 @@ static void the_gateways_list_is_read(void **state)
     rig_letter("{\"id\":8,\"method\":\"demote_connection\",\"args\":[\"abc\"],\"reply\":\"sb:{"
                "inbox:x}:r\"}");
     rig_nodes();
-    rig_expect("look into sb:{rpc:default:gateway}:q",
-               "answer sb:{inbox:x}:r: {\"id\":8,\"sc\":200,\"resp\":{\"message\":\"demoted :)\"}}",
-               "to n1: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-               "to n2: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    rig_expect(
+        "look into sb:{rpc:default:gateway}:q",
+        "to n1: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "to n2: token ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "answer sb:{inbox:x}:r: {\"id\":8,\"sc\":200,\"resp\":{\"message\":\"demoted :)\"}}");
+    rig_pass(2000);
+    rig_letter("{\"id\":8,\"method\":\"demote_connection\",\"args\":[\"abc\"],\"reply\":\"sb:{"
+               "inbox:x}:r\"}");
+    rig_no_nodes(RESULT_UNAVAILABLE);
+    rig_expect(
+        "look into sb:{rpc:default:gateway}:q",
+        "answer sb:{inbox:x}:r: {\"id\":8,\"sc\":503,\"resp\":{\"message\":\"unavailable\"}}");
     rig_pass(2000);
     rig_letter("{\"method\":\"register_nonce\",\"args\":[],\"reply\":\"sb:{inbox:x}:r\"}");
     rig_pass(2000);
@@ -448,6 +482,8 @@ int main(void)
         TEST(rights_are_set_and_looked_at_again),
         TEST(nonces_are_kept),
         TEST(logins_are_ended_everywhere),
+        TEST(a_login_that_goes_on_is_not_called_over),
+        TEST(whoever_goes_ends_the_login_all_the_same),
         TEST(workers_are_asked_on_lists),
         TEST(workers_may_be_silent_or_too_busy),
         TEST(the_gateways_list_is_read),

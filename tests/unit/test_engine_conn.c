@@ -417,6 +417,44 @@ static void a_packet_of_many_frames(void **state)
     packet_unref(&packet);
 }
 
+/* What belongs together comes in one answer, however many packets that are; what follows does not. */
+static void corked(void **state)
+{
+    struct stage *stage = *state;
+    struct engine_conn *conn = stage_session(stage);
+    struct fake_poll poll;
+
+    get(stage, &poll, "held");
+    engine_cork(conn);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(send_text(conn, "4a"), ENGINE_QUEUED);
+    expect_nothing();
+    engine_uncork(conn);
+    expect("held: 200 4a\x1e"
+           "4a\x1e"
+           "4a\x1e"
+           "4a\x1e"
+           "4a\x1e"
+           "4a",
+           "drain");
+    engine_cork(conn);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(send_text(conn, "4b"), ENGINE_QUEUED);
+    engine_uncork(conn);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(send_text(conn, "4c"), ENGINE_QUEUED);
+    get(stage, &poll, "next");
+    expect("next: 200 4b\x1e"
+           "4b\x1e"
+           "4b\x1e"
+           "4b\x1e"
+           "4b");
+    get(stage, &poll, "last");
+    expect("last: 200 4c\x1e"
+           "4c",
+           "drain");
+}
+
 /* ---- requests that come at the wrong time ----------------------------------------------------------------------------- */
 
 static void overlapping_gets(void **state)
@@ -571,6 +609,7 @@ int main(void)
         TEST(to_a_held_get),
         TEST(beyond_the_bound),
         TEST(a_packet_of_many_frames),
+        TEST(corked),
         TEST(overlapping_gets),
         TEST(arriving_posts),
         TEST(a_get_goes_away),

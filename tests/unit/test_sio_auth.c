@@ -167,6 +167,12 @@ void sio_send(struct sio_socket *socket, struct slice items)
     note("%.*s", (int)items.len, items.data);
 }
 
+void sio_part(struct sio_socket *socket)
+{
+    (void)socket;
+    note("part");
+}
+
 void sio_disconnect(struct sio_socket *socket, bool closes)
 {
     assert_false(closes);
@@ -567,7 +573,7 @@ static void an_end_is_told_of(void **state)
     expect("");
     assert_false(sio_auth_has_ended(&rig.socket));
     pass(65);
-    expect("[\"signalbox:token_expired\",{}]\ndisconnect\n");
+    expect("part\n[\"signalbox:token_expired\",{}]\ndisconnect\n");
     assert_null(rig.on_due);
     assert_int_equal(rig.node.metrics.socketio_tokens[SOCKETIO_TOKEN_EXPIRING], 1);
     assert_int_equal(rig.node.metrics.socketio_tokens[SOCKETIO_TOKEN_EXPIRED], 1);
@@ -581,7 +587,7 @@ static void nobody_wants_a_warning(void **state)
     pass(100000 + LEEWAY_MS - 1);
     expect("");
     pass(65);
-    expect("[\"signalbox:token_expired\",{}]\ndisconnect\n");
+    expect("part\n[\"signalbox:token_expired\",{}]\ndisconnect\n");
 }
 
 static void an_end_that_came_elsewhere(void **state)

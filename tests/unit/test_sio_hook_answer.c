@@ -179,6 +179,26 @@ static void lists_are_bounded(void **state)
     assert_false(reads("{\"attachments\":[", "\"eHl6\"", "]}", SIO_HOOK_ATTACHMENTS_MAX + 1));
 }
 
+static void data_is_bounded(void **state)
+{
+    (void)state;
+    for (size_t bytes = SIO_HOOK_DATA_MAX; bytes <= SIO_HOOK_DATA_MAX + 1; bytes++) {
+        struct sio_hook_answer answer = { 0 };
+        struct why why = { "" };
+        struct buf body;
+
+        buf_init(&body, 2 * SIO_HOOK_DATA_MAX);
+        buf_add_text(&body, "{\"data\":\"");
+        for (size_t i = 2; i < bytes; i++)
+            buf_add_byte(&body, 'x');
+        buf_add_text(&body, "\"}");
+        assert_int_equal(sio_hook_answer_parse(buf_slice(&body), &answer, &why),
+                         bytes == SIO_HOOK_DATA_MAX);
+        sio_hook_answer_fini(&answer);
+        buf_fini(&body);
+    }
+}
+
 static void expect_refusal(const char *body, const char *message, const char *data)
 {
     struct buf text;
@@ -208,6 +228,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(lists_are_bounded),
+        cmocka_unit_test(data_is_bounded),
         cmocka_unit_test(refusals_are_read),
     };
 

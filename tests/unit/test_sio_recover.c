@@ -58,7 +58,8 @@ static struct world {
     deadline_fn *on_due;
     struct deadline *due;
     uint32_t due_ms;
-    uint64_t cursor; /* of every member */
+    uint64_t cursor;  /* of every member */
+    size_t room_left; /* for what waits */
 } world;
 
 static void note(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -348,6 +349,12 @@ struct packet *sio_entry_packet(const struct sio_entry *entry)
     return packet_create(frame_of(entry->packet), NULL, 0);
 }
 
+bool engine_has_room(const struct engine_conn *conn, size_t bytes)
+{
+    (void)conn;
+    return bytes <= world.room_left;
+}
+
 void sio_conn_answer(struct sio_conn *conn, struct packet *packet)
 {
     (void)conn;
@@ -403,6 +410,7 @@ static int setup(void **state)
         .config = { .recovery_ms = 120000, .room_keep = 1024, .socketio_pending_max = 4096 },
         .handshake = { .version = ENGINE_4 },
         .loads = RESULT_OK,
+        .room_left = 4096,
     };
     world.node.config = &world.config;
     world.sio.node = &world.node;
@@ -788,6 +796,35 @@ static void test_too_many_bytes(void **state)
     expect_failure();
 }
 
+/* Each is sent with an offset, which names every room. */
+static void test_offsets_count(void **state)
+{
+    struct room *r = room_at("r", 30);
+
+    (void)state;
+    write_state(30);
+    world.config.socketio_pending_max = 200;
+    for (int i = 0; i < 4; i++)
+        room_event(r, "42[\"0123456789\"]");
+    come_back("");
+    read_all();
+    expect_failure();
+}
+
+/* Another namespace of the same client has just been given what it missed. */
+static void test_no_room_for_it(void **state)
+{
+    (void)state;
+    write_state(30);
+    room_event(room_at("r", 30), "42[\"0123456789\"]");
+    come_back("");
+    read_all();
+    world.room_left = 20;
+    assert_false(sio_recovery_apply(world.recovery, &world.socket));
+    assert_null(world.socket.session);
+    assert_string_equal(world.socket.id, "new");
+}
+
 /* What a back end made of it meanwhile. */
 static void test_orders_in_the_gap(void **state)
 {
@@ -806,6 +843,46 @@ static void test_orders_in_the_gap(void **state)
         read_all();
         assert_null(world.recovery);
     }
+}
+
+/* Orders to all of a namespace that are for others. */
+static void test_orders_to_others(void **state)
+{
+    const struct slice name = SLICE_LITERAL("s"), other = SLICE_LITERAL("other"),
+                       r = SLICE_LITERAL("r");
+    struct room *nsp = room_at("", 10);
+
+    (void)state;
+    write_state(10);
+    room_say(nsp, &(struct sio_entry){ .kind = SIO_ENTRY_JOIN,
+                                       .names = { &name, 1 },
+                                       .has_target = true,
+                                       .rooms = { &other, 1 } });
+    room_say(nsp, &(struct sio_entry){
+                      .kind = SIO_ENTRY_CLOSE, .has_target = true, .except = { &r, 1 } });
+    come_back("");
+    read_all();
+    assert_non_null(world.recovery);
+}
+
+/* It left a room by the word of another channel: how much was said in the room before that nobody knows. */
+static void test_leaves_by_another_channel(void **state)
+{
+    const struct slice r = SLICE_LITERAL("r");
+    const struct sio_entry leave = { .kind = SIO_ENTRY_LEAVE, .names = { &r, 1 } };
+
+    (void)state;
+    write_state(10);
+    room_say(room_at(ID, 20), &leave);
+    come_back("");
+    read_all();
+    assert_non_null(world.recovery);
+    sio_recovery_destroy(&world.recovery);
+    world.is_over = false;
+    room_event(room_at("r", 30), "42[\"a\"]");
+    come_back("");
+    read_all();
+    expect_failure();
 }
 
 static void test_identity_has_ended(void **state)
@@ -945,7 +1022,11 @@ int main(void)
         TEST(test_a_room_that_had_not_begun),
         TEST(test_bad_reads),
         TEST(test_too_many_bytes),
+        TEST(test_offsets_count),
+        TEST(test_no_room_for_it),
         TEST(test_orders_in_the_gap),
+        TEST(test_orders_to_others),
+        TEST(test_leaves_by_another_channel),
         TEST(test_identity_has_ended),
         TEST(test_cancelled_at_each_step),
         TEST(test_how_long_rooms_keep),

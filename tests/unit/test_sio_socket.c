@@ -97,6 +97,20 @@ static void test_an_event_that_may_be_lost(void **state)
     rig_expect("emit id-1 [\"x\"] with 0", "c1 closes: forced server close");
 }
 
+/* The last words of one that is disconnected: by the room they would come when it is over. */
+static void test_last_words(void **state)
+{
+    (void)state;
+    rig.config.recovery_ms = 1000;
+    rig_connected();
+    sio_part(rig.socket);
+    sio_send(rig.socket, slice_of("[\"bye\"]"));
+    sio_disconnect(rig.socket, false);
+    rig_expect("c1 > 42[\"bye\"]", "c1 > 41", "a disconnect id-1: server namespace disconnect",
+               "b disconnect id-1: server namespace disconnect");
+    sio_part(rig.socket);
+}
+
 static void test_its_client_goes_while_an_event_is_on_its_way(void **state)
 {
     struct engine_conn *conn;
@@ -502,6 +516,7 @@ int main(void)
         RIG_TEST(test_events_that_can_be_recovered),
         RIG_TEST(test_a_packet_gets_an_offset),
         RIG_TEST(test_an_event_that_may_be_lost),
+        RIG_TEST(test_last_words),
         RIG_TEST(test_its_client_goes_while_an_event_is_on_its_way),
         RIG_TEST(test_found_while_it_lives),
         RIG_TEST(test_what_is_over_does_nothing),

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "architus_room.h"
+#include "auth_throttle.h"
 #include "base/mem.h"
 #include "fetch.h"
 #include "metrics.h"
@@ -34,14 +35,14 @@ static const struct {
 } events[] = {
     { "pool_request", true, handle_ids },   { "pool_all_request", true, handle_all },
     { "pool_search", true, handle_search }, { "request_elevation", false, elevate_handle },
-    { "spectate", false, watch_handle },    { "mock_user_event", false, mock_handle },
+    { "spectate", true, watch_handle },     { "mock_user_event", false, mock_handle },
 };
 
 static void handle(struct session *session, const struct sio_event *event, size_t index)
 {
     if (!events[index].counts_itself && !session_may_say(session)) {
         session->app->node->metrics.limits[LIMIT_ARCHITUS_RATE]++;
-        session_refuse(session, REFUSAL_TOO_OFTEN, NULL, NULL);
+        session_refuse_ack(session, REFUSAL_TOO_OFTEN, NULL, ack_of(event));
     } else {
         events[index].handle(session, event);
     }
@@ -95,6 +96,7 @@ static void *architus_open(struct node *node, struct sio *sio)
     app->backend = backend_create(node, app->deadlines, sio_default_realm());
     app->discord = discord_create(node->loop, node->config);
     app->herald = herald_create(app);
+    app->nonce_failures = throttle_create();
     if (jwts_is_configured(node->jwts))
         app->gateway = gateway_create(app);
     return app;
@@ -109,6 +111,7 @@ static void architus_close(void *opened)
     flights_end(app);
     gateway_destroy(&app->gateway);
     herald_destroy(&app->herald);
+    throttle_destroy(&app->nonce_failures);
     discord_destroy(&app->discord);
     backend_destroy(&app->backend);
     deadlines_destroy(&app->deadlines);

@@ -42,6 +42,7 @@ struct architus {
     uint64_t stages;      /* that were begun: for their names */
     uint64_t hoar_frosts; /* ids that were made */
     struct gateway *gateway;
+    struct throttle *nonce_failures; /* of addresses */
 };
 
 /* ---- flight.c ----------------------------------------------------------------------------------- */
@@ -152,8 +153,15 @@ void ask_end_login(struct session *session,
 struct herald *herald_create(struct architus *app);
 void herald_destroy(struct herald **herald);
 void herald_check_guild(struct herald *herald, struct slice guild);
-void herald_demote_token(struct herald *herald, const unsigned char sha256[32]);
-void herald_demote_user(struct herald *herald, struct slice user);
+
+/* `done` hears whether they were told: once, never before this returns. `*slot` must be NULL on entry and is non-NULL
+ * until then. */
+struct word;
+void herald_demote_token(struct herald *herald, const unsigned char sha256[32], store_done_fn *done,
+                         void *ctx, struct word **slot);
+void herald_demote_user(struct herald *herald, struct slice user, store_done_fn *done, void *ctx,
+                        struct word **slot);
+void herald_let_go(struct word **slot); /* it is said all the same, and `done` does not run */
 
 struct gateway *gateway_create(struct architus *app);
 void gateway_destroy(struct gateway **gateway);

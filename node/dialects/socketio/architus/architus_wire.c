@@ -253,12 +253,13 @@ static bool is_short(struct json value)
     return is_good;
 }
 
+/* All members are passed on, so both spellings have to be of a guild of the demo. */
 const char *mock_check(struct json argument, struct slice *guild_out)
 {
     struct json_member members[] = { { .name = "guildId" },
                                      { .name = "guild_id" },
                                      { .name = "content" } };
-    struct json guild;
+    struct json guild, other;
     int64_t number;
 
     if (argument.type != JSON_OBJECT || !json_members(argument, members, 3))
@@ -266,7 +267,9 @@ const char *mock_check(struct json argument, struct slice *guild_out)
     if (argument.raw.len > MOCK_SIZE_MAX)
         return "too large";
     guild = is_given(members[0].value) ? members[0].value : members[1].value;
-    if (!json_whole(guild, 0, MOCK_GUILD_MAX, &number))
+    other = is_given(members[1].value) ? members[1].value : guild;
+    if (!json_whole(guild, 0, MOCK_GUILD_MAX, &number) ||
+        !json_whole(other, 0, MOCK_GUILD_MAX, &number))
         return "guildId: must be a number below 10000000";
     if (!is_short(members[2].value))
         return "content: must be a string of at most 2000 characters";

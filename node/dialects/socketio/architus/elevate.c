@@ -7,8 +7,10 @@
 #include <stdlib.h>
 
 #include "architus_room.h"
+#include "auth_throttle.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "metrics.h"
 #include "store/kept.h"
 
 enum { ROOM_MAX = 256, NONCE_MAX = 64 };
@@ -18,6 +20,7 @@ enum { ROOM_MAX = 256, NONCE_MAX = 64 };
 /* From a nonce or a token to an identity. */
 struct proving {
     struct architus *app;
+    struct sio_socket *socket;
     struct store_op *taking;
     struct jwt_check *checking;
     void (*done)(struct proving *proving,
@@ -50,15 +53,28 @@ static void prove_token(struct proving *proving, struct slice token)
 static void on_nonce_taken(enum result result, struct slice token, void *ctx)
 {
     struct proving *proving = ctx;
+    struct architus *app = proving->app;
 
+    if (result == RESULT_NOT_FOUND)
+        throttle_count(app->nonce_failures, &sio_handshake(proving->socket)->peer,
+                       &app->node->config->auth_failures);
     if (result == RESULT_OK)
         prove_token(proving, token);
     else
         proving->done(proving, NULL);
 }
 
+/* A nonce is short and may be guessed: beyond --auth-failures none is looked up for that address. */
 static void prove_nonce(struct proving *proving, struct slice nonce)
 {
+    struct architus *app = proving->app;
+
+    if (throttle_wait_ms(app->nonce_failures, &sio_handshake(proving->socket)->peer,
+                         &app->node->config->auth_failures) > 0) {
+        app->node->metrics.limits[LIMIT_TOKEN_FAILURES]++;
+        proving->done(proving, NULL);
+        return;
+    }
     kept_take(proving->app->node->store, KEPT_NONCE, sio_default_realm(), nonce, on_nonce_taken,
               proving, &proving->taking);
 }
@@ -100,6 +116,7 @@ static struct arrival *arrival_create(struct architus *app, struct sio_admission
     struct arrival *arrival = xcalloc(1, sizeof *arrival);
 
     arrival->proving.app = app;
+    arrival->proving.socket = sio_admission_socket(admission);
     arrival->proving.done = on_arrival_proved;
     arrival->admission = admission;
     sio_admission_wait(admission, on_arrival_gone, arrival);
@@ -261,6 +278,7 @@ void elevate_handle(struct session *session, const struct sio_event *event)
     elevation->session = session;
     elevation->ack = ack_of(event);
     elevation->proving.app = session->app;
+    elevation->proving.socket = session->socket;
     elevation->proving.done = on_proved;
     sio_task_begin(session->socket, &elevation->task, on_gone);
     if (proof.token.len > 0)

@@ -10,6 +10,7 @@
 struct gate {
     struct visitor visitor;
     struct store_op *op;
+    struct word *word;
     struct slice guild;
     struct buf text;
 };
@@ -19,6 +20,7 @@ static void gate_destroy(struct visitor *visitor)
     struct gate *gate = LIST_ENTRY(visitor, struct gate, visitor);
 
     store_cancel(&gate->op);
+    herald_let_go(&gate->word);
     visitor_fini(visitor);
     buf_fini(&gate->text);
     free(gate);
@@ -53,6 +55,16 @@ static struct slice decode(struct gate *gate, struct json value)
     if (value.type != JSON_STRING || !json_text(value, &gate->text))
         return (struct slice){ NULL, 0 };
     return (struct slice){ gate->text.data + start, gate->text.len - start };
+}
+
+static void on_done(enum result result, void *ctx)
+{
+    struct gate *gate = ctx;
+
+    if (result == RESULT_OK)
+        visitor_accept(&gate->visitor);
+    else
+        visitor_fail(&gate->visitor, result);
 }
 
 /* ---- rights ------------------------------------------------------------------------------------------------- */
@@ -122,16 +134,6 @@ void gate_handle_permissions(struct http_request *request, void *app)
 
 /* ---- nonces ------------------------------------------------------------------------------------------------- */
 
-static void on_nonce_kept(enum result result, void *ctx)
-{
-    struct gate *gate = ctx;
-
-    if (result == RESULT_OK)
-        visitor_accept(&gate->visitor);
-    else
-        visitor_fail(&gate->visitor, result);
-}
-
 static void nonce_begin(struct visitor *visitor)
 {
     struct gate *gate = LIST_ENTRY(visitor, struct gate, visitor);
@@ -148,7 +150,7 @@ static void nonce_begin(struct visitor *visitor)
         visitor_refuse(visitor, 400, "Wanted: a nonce (a number) and a token.");
     else
         kept_put(visitor->app->node->store, KEPT_NONCE, visitor_realm(visitor), nonce, token,
-                 on_nonce_kept, gate, &gate->op);
+                 on_done, gate, &gate->op);
 }
 
 void gate_handle_nonces(struct http_request *request, void *app)
@@ -173,14 +175,12 @@ static void demote_begin(struct visitor *visitor)
     user = wire_id(members[1].value, &gate->text);
     if (token.len > 0) {
         SHA256((const unsigned char *)token.data, token.len, digest);
-        herald_demote_token(visitor->app->herald, digest);
+        herald_demote_token(visitor->app->herald, digest, on_done, gate, &gate->word);
     } else if (user.data != NULL) {
-        herald_demote_user(visitor->app->herald, user);
+        herald_demote_user(visitor->app->herald, user, on_done, gate, &gate->word);
     } else {
         visitor_refuse(visitor, 400, "Wanted: a token or a user.");
-        return;
     }
-    visitor_accept(visitor);
 }
 
 void gate_handle_demote(struct http_request *request, void *app)

@@ -16,7 +16,7 @@ enum { LOOK_MS = 2000, TEXT_MAX = 32768, ANSWER_MAX = 4096 };
 struct gateway {
     struct architus *app;
     struct mailslot *mailslot;
-    struct list registrations;
+    struct list errands;
 };
 
 /* A letter that has to be answered. */
@@ -41,65 +41,80 @@ static void answer(struct gateway *gateway, struct slice id, struct slice reply,
     buf_fini(&text);
 }
 
-/* ---- register_nonce ------------------------------------------------------------------------------------ */
+/* ---- what takes time ----------------------------------------------------------------------------------- */
 
-struct registration {
+/* A letter that is answered when what it asks for is done. */
+struct errand {
     struct list node;
     struct gateway *gateway;
+    const char *success; /* what it is answered then */
     struct store_op *putting;
+    struct word *demoting;
     struct buf id, reply;
 };
 
-static void registration_free(struct registration *registration)
+static struct errand *errand_create(struct gateway *gateway, const struct letter *letter,
+                                    const char *success)
 {
-    list_remove(&registration->node);
-    store_cancel(&registration->putting);
-    buf_fini(&registration->id);
-    buf_fini(&registration->reply);
-    free(registration);
+    struct errand *errand = xcalloc(1, sizeof *errand);
+
+    errand->gateway = gateway;
+    errand->success = success;
+    list_append(&gateway->errands, &errand->node);
+    buf_init(&errand->id, ANSWER_MAX);
+    buf_init(&errand->reply, KEY_MAX);
+    buf_add_slice(&errand->id, letter->id.raw);
+    buf_add_slice(&errand->reply, letter->reply);
+    return errand;
 }
 
-static void on_registered(enum result result, void *ctx)
+static void errand_free(struct errand *errand)
 {
-    struct registration *registration = ctx;
+    list_remove(&errand->node);
+    store_cancel(&errand->putting);
+    herald_let_go(&errand->demoting);
+    buf_fini(&errand->id);
+    buf_fini(&errand->reply);
+    free(errand);
+}
 
-    answer(registration->gateway, buf_slice(&registration->id), buf_slice(&registration->reply),
-           result == RESULT_OK ? 200 : 503, result == RESULT_OK ? "registered" : "unavailable");
-    registration_free(registration);
+static void on_done(enum result result, void *ctx)
+{
+    struct errand *errand = ctx;
+    bool is_good = result == RESULT_OK;
+
+    answer(errand->gateway, buf_slice(&errand->id), buf_slice(&errand->reply), is_good ? 200 : 503,
+           is_good ? errand->success : "unavailable");
+    errand_free(errand);
 }
 
 static void register_nonce(struct gateway *gateway, const struct letter *letter, struct slice nonce,
                            struct slice token)
 {
-    struct registration *registration;
+    struct errand *errand;
 
     if (nonce.len == 0 || token.len == 0 || token.len > ASK_TOKEN_MAX) {
         answer(gateway, letter->id.raw, letter->reply, 400, "invaild arguments");
         return;
     }
-    registration = xcalloc(1, sizeof *registration);
-    registration->gateway = gateway;
-    list_append(&gateway->registrations, &registration->node);
-    buf_init(&registration->id, ANSWER_MAX);
-    buf_init(&registration->reply, KEY_MAX);
-    buf_add_slice(&registration->id, letter->id.raw);
-    buf_add_slice(&registration->reply, letter->reply);
-    kept_put(gateway->app->node->store, KEPT_NONCE, sio_default_realm(), nonce, token,
-             on_registered, registration, &registration->putting);
+    errand = errand_create(gateway, letter, "registered");
+    kept_put(gateway->app->node->store, KEPT_NONCE, sio_default_realm(), nonce, token, on_done,
+             errand, &errand->putting);
 }
 
 static void demote_connection(struct gateway *gateway, const struct letter *letter,
                               struct slice token)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct errand *errand;
 
     if (token.len == 0) {
         answer(gateway, letter->id.raw, letter->reply, 400, "invaild arguments");
         return;
     }
     SHA256((const unsigned char *)token.data, token.len, digest);
-    herald_demote_token(gateway->app->herald, digest);
-    answer(gateway, letter->id.raw, letter->reply, 200, "demoted :)");
+    errand = errand_create(gateway, letter, "demoted :)");
+    herald_demote_token(gateway->app->herald, digest, on_done, errand, &errand->demoting);
 }
 
 /* ---- letters ------------------------------------------------------------------------------------------- */
@@ -153,7 +168,7 @@ struct gateway *gateway_create(struct architus *app)
     struct key list;
 
     gateway->app = app;
-    list_init(&gateway->registrations);
+    list_init(&gateway->errands);
     rpc_queue_key(&list, sio_default_realm(), SLICE_LITERAL("gateway"));
     gateway->mailslot =
         mailslot_create(app->node->store, app->deadlines, &list, LOOK_MS, on_letter, gateway);
@@ -168,8 +183,8 @@ void gateway_destroy(struct gateway **gateway)
     *gateway = NULL;
     if (gone == NULL)
         return;
-    LIST_EACH (node, spare, &gone->registrations) {
-        registration_free(LIST_ENTRY(node, struct registration, node));
+    LIST_EACH (node, spare, &gone->errands) {
+        errand_free(LIST_ENTRY(node, struct errand, node));
     }
     mailslot_leave(gone->mailslot);
     mailslot_destroy(&gone->mailslot);

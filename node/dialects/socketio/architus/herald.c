@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * "<what> <text>" to every live node's inbox, this one's too: whoever it concerns may be anywhere. A word that
- * gets lost is made good by the look that each spectator gets once a minute.
+ * gets lost is made good by the look that each spectator gets once a minute. Nothing makes good the end of a login:
+ * whoever wants that waits until it has been said.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,11 +27,25 @@ struct word {
     struct list node;
     struct herald *herald;
     struct store_op *listing;
+    store_done_fn *done; /* NULL: nobody waits */
+    void *ctx;
+    struct word **slot;
     char text[TEXT_MAX];
 };
 
+void herald_let_go(struct word **slot)
+{
+    if (*slot == NULL)
+        return;
+    (*slot)->done = NULL;
+    (*slot)->slot = NULL;
+    *slot = NULL;
+}
+
 static void word_free(struct word *word)
 {
+    if (word->slot != NULL)
+        *word->slot = NULL;
     list_remove(&word->node);
     store_cancel(&word->listing);
     free(word);
@@ -38,15 +54,19 @@ static void word_free(struct word *word)
 static void on_nodes(enum result result, const struct slice *ids, size_t count, void *ctx)
 {
     struct word *word = ctx;
+    store_done_fn *done = word->done;
+    void *owner = word->ctx;
 
     for (size_t i = 0; i < count; i++)
         inbox_send(word->herald->app->node->inbox, ids[i], "architus", slice_of(word->text));
     if (result != RESULT_OK)
         log_warn(NULL, "architus.herald_failed", "result=%s", result_name(result));
     word_free(word);
+    if (done != NULL)
+        done(result, owner);
 }
 
-static void say(struct herald *herald, const char *what, struct slice text)
+static struct word *say(struct herald *herald, const char *what, struct slice text)
 {
     struct word *word = xcalloc(1, sizeof *word);
 
@@ -54,6 +74,16 @@ static void say(struct herald *herald, const char *what, struct slice text)
     snprintf(word->text, sizeof word->text, "%s %.*s", what, (int)text.len, text.data);
     list_append(&herald->words, &word->node);
     nodes_list_live(herald->app->node->store, on_nodes, word, &word->listing);
+    return word;
+}
+
+static void wait_for(struct word *word, store_done_fn *done, void *ctx, struct word **slot)
+{
+    assert(*slot == NULL && done != NULL);
+    word->done = done;
+    word->ctx = ctx;
+    word->slot = slot;
+    *slot = word;
 }
 
 void herald_check_guild(struct herald *herald, struct slice guild)
@@ -61,17 +91,19 @@ void herald_check_guild(struct herald *herald, struct slice guild)
     say(herald, "check", guild);
 }
 
-void herald_demote_user(struct herald *herald, struct slice user)
+void herald_demote_user(struct herald *herald, struct slice user, store_done_fn *done, void *ctx,
+                        struct word **slot)
 {
-    say(herald, "user", user);
+    wait_for(say(herald, "user", user), done, ctx, slot);
 }
 
-void herald_demote_token(struct herald *herald, const unsigned char sha256[32])
+void herald_demote_token(struct herald *herald, const unsigned char sha256[32], store_done_fn *done,
+                         void *ctx, struct word **slot)
 {
     char hex[DIGEST_HEX + 1];
 
     hex_write(sha256, 32, hex);
-    say(herald, "token", slice_of(hex));
+    wait_for(say(herald, "token", slice_of(hex)), done, ctx, slot);
 }
 
 /* ---- hearing it -------------------------------------------------------------------------------------- */

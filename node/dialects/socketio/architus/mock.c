@@ -38,7 +38,7 @@ static void on_gone(struct sio_task *task)
 
 static void mock_refuse(struct mock *mock, enum refusal refusal)
 {
-    session_refuse(mock->session, refusal, NULL, NULL);
+    session_refuse_ack(mock->session, refusal, NULL, mock->ack);
     mock_free(mock);
 }
 
@@ -51,7 +51,7 @@ static void on_answered(int status, struct json resp, void *ctx)
         session_send(mock->session, "mock_bot_event", resp.raw);
         session_ack(mock->session, mock->ack, resp.raw);
     } else {
-        session_fail(mock->session, &error);
+        session_fail_ack(mock->session, &error, mock->ack);
     }
     mock_free(mock);
 }
@@ -116,10 +116,11 @@ void mock_handle(struct session *session, const struct sio_event *event)
     bool may = allowance_take(&session->mocks, MOCKS_PER_S, MOCKS_PER_S);
 
     if (wrong != NULL) {
-        session_refuse(session, REFUSAL_MALFORMED, wrong, NULL);
+        session_refuse_ack(session, REFUSAL_MALFORMED, wrong, ack_of(event));
     } else if (!may || session->requests >= SESSION_REQUESTS_MAX) {
         session->app->node->metrics.limits[may ? LIMIT_ARCHITUS_REQUESTS : LIMIT_ARCHITUS_RATE]++;
-        session_refuse(session, may ? REFUSAL_TOO_MANY : REFUSAL_TOO_OFTEN, NULL, NULL);
+        session_refuse_ack(session, may ? REFUSAL_TOO_MANY : REFUSAL_TOO_OFTEN, NULL,
+                           ack_of(event));
     } else {
         mock_begin(session, event);
     }

@@ -56,6 +56,32 @@ void session_refuse(struct session *session, enum refusal refusal, const char *d
     session_fail(session, &error);
 }
 
+static void ack_error(struct session *session, const struct error_answer *error,
+                      struct pending_ack ack)
+{
+    struct buf object;
+
+    buf_init(&object, ANSWER_BYTES);
+    error_write(&object, error);
+    session_ack(session, ack, buf_slice(&object));
+    buf_fini(&object);
+}
+
+void session_fail_ack(struct session *session, const struct error_answer *error,
+                      struct pending_ack ack)
+{
+    session_fail(session, error);
+    ack_error(session, error, ack);
+}
+
+void session_refuse_ack(struct session *session, enum refusal refusal, const char *details,
+                        struct pending_ack ack)
+{
+    struct error_answer error = refusal_answer(refusal, details, NULL);
+
+    session_fail_ack(session, &error, ack);
+}
+
 /* ---- who asks ----------------------------------------------------------------------------------------- */
 
 struct pool_id request_pool(const struct request *request)
@@ -206,12 +232,7 @@ void ask_handle(struct session *session, const struct sio_event *event, enum ask
 /* An error is what an acknowledgement gets when no answer follows. */
 static void request_end_with(struct request *request, const struct error_answer *error)
 {
-    struct buf object;
-
-    buf_init(&object, ANSWER_BYTES);
-    error_write(&object, error);
-    session_ack(request->session, request->ack, buf_slice(&object));
-    buf_fini(&object);
+    ack_error(request->session, error, request->ack);
     request_end(request);
 }
 

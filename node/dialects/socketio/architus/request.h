@@ -92,6 +92,11 @@ enum refusal {
 /* One "error"; `details` may be NULL. */
 void session_refuse(struct session *session, enum refusal refusal, const char *details,
                     const struct ask *ask);
+/* The same for an event that is no request: its acknowledgement gets the error, too. */
+void session_refuse_ack(struct session *session, enum refusal refusal, const char *details,
+                        struct pending_ack ack);
+void session_fail_ack(struct session *session, const struct error_answer *error,
+                      struct pending_ack ack);
 
 /* An error, and its end: pool_request and pool_search finish with what there is; a whole one is finished
  * only when the user may not have it at all. */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "metrics.h"
 #include "request.h"
 #include "session_data.h"
 
@@ -305,6 +306,12 @@ void watch_handle(struct session *session, const struct sio_event *event)
     struct pending_ack ack = ack_of(event);
     struct spectate spectate;
 
+    if (!session_may_say(session)) {
+        session->app->node->metrics.limits[LIMIT_ARCHITUS_RATE]++;
+        session_refuse(session, REFUSAL_TOO_OFTEN, NULL, NULL);
+        ack_error(session, ack, "too many requests");
+        return;
+    }
     if (!spectate_parse(sio_argument(event, 0), &spectate)) {
         session_refuse(session, REFUSAL_MALFORMED, "a guild's id is wanted", NULL);
         ack_error(session, ack, "invalid request");

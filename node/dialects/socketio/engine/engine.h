@@ -115,6 +115,14 @@ enum engine_sent engine_send(struct engine_conn *conn, struct packet *packet);
  * connection ends as ENGINE_TOO_SLOW. */
 void engine_answer(struct engine_conn *conn, struct packet *packet);
 
+/* What is sent in between, and what waits before it, comes to a client that polls in one answer, however many packets
+ * that are. Within one turn of the loop; on_drain may be called by the second. */
+void engine_cork(struct engine_conn *conn);
+void engine_uncork(struct engine_conn *conn);
+
+/* May so many bytes more wait for the client? */
+bool engine_has_room(const struct engine_conn *conn, size_t bytes);
+
 /* Could a packet go to the client at once? A GET is held, or nothing waits for the WebSocket. */
 bool engine_is_writable(const struct engine_conn *conn);
 

@@ -228,12 +228,14 @@ struct engine_conn {
     struct poll *get, *post; /* held; still arriving */
     struct engine_probe *probe;
     struct conn_place place;
-    uint8_t state;  /* enum engine_state; written by engine_conn_enter() alone */
-    uint8_t end;    /* enum engine_end; ENGINE_ENDS: none yet */
-    bool has_upper; /* and it has not been told of an end */
+    uint32_t together; /* so many of what waits belong into one answer */
+    uint8_t state;     /* enum engine_state; written by engine_conn_enter() alone */
+    uint8_t end;       /* enum engine_end; ENGINE_ENDS: none yet */
+    bool has_upper;    /* and it has not been told of an end */
     bool has_b64, is_jsonp;
     bool is_pinged, is_spared; /* a pong is due; it was given more time */
     bool owes_drain;           /* on_drain has been promised */
+    bool is_corked;
     char sid[ENGINE_ID_LEN + 1];
 };
 

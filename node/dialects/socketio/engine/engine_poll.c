@@ -11,7 +11,8 @@
 #include "engine_inner.h"
 
 enum {
-    ANSWER_BYTES_MAX = 1024 * 1024, /* in one answer, unless one packet alone is larger */
+    ANSWER_BYTES_MAX = 1024 * 1024,       /* in one answer, unless one packet alone is larger   */
+    TOGETHER_BYTES_MAX = 4 * 1024 * 1024, /* … and of what belongs into one answer        */
     JSONP_INDEX_MAX = 16,
 };
 
@@ -61,7 +62,8 @@ void engine_poll_refuse(struct poll *poll, enum engine_verdict verdict)
 struct payload {
     struct eio_packet *packets;
     struct ws_item *items;
-    size_t count, item_count, max;
+    size_t count, item_count;
+    size_t max; /* packets, besides those that belong together */
     size_t bytes;
 };
 
@@ -76,8 +78,8 @@ static void payload_init(struct payload *payload, const struct engine_conn *conn
     if (max < 2)
         max = 2;
     *payload = (struct payload){
-        .packets = xcalloc(max, sizeof *payload->packets),
-        .items = xcalloc(max, sizeof *payload->items),
+        .packets = xcalloc(max + conn->together, sizeof *payload->packets),
+        .items = xcalloc(max + conn->together, sizeof *payload->items),
         .max = max,
     };
 }
@@ -106,12 +108,18 @@ static struct eio_packet packet_of_item(const struct ws_item *item)
                                 { bytes.data + 1, bytes.len - 1 } };
 }
 
+static bool has_room(const struct payload *payload, const struct engine_conn *conn)
+{
+    if (conn->together > 0)
+        return payload->bytes < TOGETHER_BYTES_MAX;
+    return payload->count < payload->max && payload->bytes < ANSWER_BYTES_MAX;
+}
+
 static void payload_add_waiting(struct payload *payload, struct engine_conn *conn)
 {
     struct ws_item *item = &payload->items[payload->item_count];
 
-    while (payload->count < payload->max && payload->bytes < ANSWER_BYTES_MAX &&
-           engine_conn_take_waiting(conn, item)) {
+    while (has_room(payload, conn) && engine_conn_take_waiting(conn, item)) {
         payload->packets[payload->count++] = packet_of_item(item);
         payload->bytes += item->frame->len;
         item = &payload->items[++payload->item_count];

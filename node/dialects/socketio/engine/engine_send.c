@@ -46,7 +46,7 @@ static void put_packet(struct engine_conn *conn, const struct packet *packet)
         put(conn, packet->text, WS_TEXT);
     for (size_t i = 0; i < packet->attachment_count; i++)
         put(conn, packet->attachments[i], WS_BINARY);
-    if (conn->get != NULL)
+    if (conn->get != NULL && !conn->is_corked)
         engine_conn_answer_held(conn);
 }
 
@@ -114,6 +114,25 @@ void engine_conn_send_pong(struct engine_conn *conn, struct slice data)
     }
 }
 
+void engine_cork(struct engine_conn *conn)
+{
+    conn->is_corked = true;
+}
+
+void engine_uncork(struct engine_conn *conn)
+{
+    conn->is_corked = false;
+    conn->together = conn->queue != NULL ? (uint32_t)conn->queue->count : 0;
+    if (conn->get != NULL && conn->queue != NULL)
+        engine_conn_answer_held(conn);
+    engine_conn_drained(conn);
+}
+
+bool engine_has_room(const struct engine_conn *conn, size_t bytes)
+{
+    return waiting_bytes(conn) + bytes <= conn->engine->settings.pending_max;
+}
+
 bool engine_is_writable(const struct engine_conn *conn)
 {
     if (conn->state == CONN_POLLING)
@@ -126,6 +145,8 @@ bool engine_conn_take_waiting(struct engine_conn *conn, struct ws_item *item_out
     if (conn->queue == NULL)
         return false;
     *item_out = ws_queue_pop(conn->queue);
+    if (conn->together > 0)
+        conn->together--;
     if (conn->queue->count == 0)
         ws_queue_destroy(&conn->queue);
     return true;

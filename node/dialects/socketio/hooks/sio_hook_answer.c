@@ -214,6 +214,8 @@ static bool take_answer(struct json whole, struct sio_hook_answer *answer, struc
     if (!take_flag(members[ANSWER_DISCONNECT].value, &answer->disconnects))
         return why_set(why, "disconnect");
     answer->data = members[ANSWER_DATA].value.raw;
+    if (answer->data.len > SIO_HOOK_DATA_MAX)
+        return why_set(why, "data: too large");
     return take_emits(members[ANSWER_EMIT].value, answer, why);
 }
 

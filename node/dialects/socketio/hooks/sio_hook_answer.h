@@ -15,7 +15,12 @@
  * Every member may be absent, and so may the whole; others are ignored. The texts of data, args and ack are
  * passed on byte for byte.
  */
-enum { SIO_HOOK_EMITS_MAX = 1024, SIO_HOOK_NAMES_MAX = 1024, SIO_HOOK_ATTACHMENTS_MAX = 64 };
+enum {
+    SIO_HOOK_EMITS_MAX = 1024,
+    SIO_HOOK_NAMES_MAX = 1024,
+    SIO_HOOK_ATTACHMENTS_MAX = 64,
+    SIO_HOOK_DATA_MAX = 64 * 1024, /* bytes: kept for each socket, moved and recovered with it */
+};
 
 struct sio_hook_names {
     struct slice *items;

@@ -99,7 +99,6 @@ static void emit_to_rooms(struct sio_hook_guest *guest, const struct sio_hook_em
         sio_emit(guest->hooks->sio, &full, on_emitted, guest->hooks->node, NULL);
 }
 
-/* With attachments it goes by the socket's own room. */
 static void emit_to_socket(struct sio_hook_guest *guest, const struct sio_hook_emit *emit)
 {
     struct slice id = guest->socket != NULL ? sio_id(guest->socket) : slice_of(NULL);
@@ -107,10 +106,8 @@ static void emit_to_socket(struct sio_hook_guest *guest, const struct sio_hook_e
 
     if (guest->socket == NULL || !prepare(guest, emit, &(struct sio_hook_names){ &id, 1 }, &full))
         return;
-    if (emit->attachments.count > 0)
-        sio_emit(guest->hooks->sio, &full, on_emitted, guest->hooks->node, NULL);
-    else if (!emit->is_volatile || sio_can_take(guest->socket))
-        sio_send(guest->socket, emit->items);
+    if (!emit->is_volatile || sio_can_take(guest->socket))
+        sio_send_binary(guest->socket, full.items, full.attachments, full.attachment_count);
 }
 
 static void emit_all(struct sio_hook_guest *guest)
@@ -161,6 +158,8 @@ static void acknowledge(struct sio_hook_guest *guest)
 /* Whatever ends the socket here comes back by sio_hook_guest_leave(), which waits for the turn to be over. */
 static void finish(struct sio_hook_guest *guest)
 {
+    if (guest->turn.answer.disconnects && guest->socket != NULL)
+        sio_part(guest->socket);
     emit_all(guest);
     acknowledge(guest);
     if (guest->turn.answer.disconnects && guest->socket != NULL)

@@ -115,6 +115,9 @@ void sio_ack(struct sio_socket *socket, uint64_t ack_id, struct slice args);
 void sio_ack_binary(struct sio_socket *socket, uint64_t ack_id, struct slice args,
                     const struct slice *attachments, size_t attachment_count);
 
+/* It is about to be disconnected: what it is sent until then goes straight to its client, and it is not recovered. */
+void sio_part(struct sio_socket *socket);
+
 /* DISCONNECT; with `closes` its connection ends as well. */
 void sio_disconnect(struct sio_socket *socket, bool closes);
 

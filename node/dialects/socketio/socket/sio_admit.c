@@ -144,10 +144,12 @@ static void answer(struct sio_socket *socket)
 }
 
 /* What a client that came back has missed goes first, then the answer; then whatever the apps say, what waits on
- * its channels, what waited here. */
+ * its channels, what waited here. A client keeps what it missed until it has the answer, also beyond its connection:
+ * so both come to it at once, or it might have them twice. */
 static void let_in(struct sio_admission *admission, struct sio_recovery *recovery)
 {
     struct sio_socket *socket = admission->socket;
+    struct engine_conn *engine = socket->conn->engine;
     struct list kept;
 
     list_init(&kept);
@@ -155,6 +157,8 @@ static void let_in(struct sio_admission *admission, struct sio_recovery *recover
     admission_destroy(&socket->admission);
     sio_socket_enter(socket, SIO_CONNECTED);
     deadline_clear(&socket->conn->connecting);
+    if (recovery != NULL)
+        engine_cork(engine);
     if (recovery != NULL)
         sio_recovery_replay(recovery, socket);
     else if (sio_session_is_wanted(socket))
@@ -165,6 +169,8 @@ static void let_in(struct sio_admission *admission, struct sio_recovery *recover
     if (socket->state == SIO_CONNECTED)
         sio_members_drain(socket);
     handle_kept(socket, &kept);
+    if (recovery != NULL)
+        engine_uncork(engine);
     if (socket->conn != NULL)
         sio_conn_note_rest(socket->conn);
 }

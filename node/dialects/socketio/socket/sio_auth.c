@@ -115,6 +115,7 @@ static void on_end_due(struct deadline *deadline)
         return;
     }
     socket->sio->node->metrics.socketio_tokens[SOCKETIO_TOKEN_EXPIRED]++;
+    sio_part(socket);
     sio_send(socket, SLICE_LITERAL("[\"" SIO_AUTH_EXPIRED "\",{}]"));
     sio_disconnect(socket, false);
 }

@@ -49,7 +49,7 @@ struct sio_recovery {
     struct place *places;
     size_t count, reading; /* places; the one that is being read */
     uint32_t members_made;
-    size_t bytes; /* that were read */
+    size_t bytes; /* that were read, with room for an offset each */
 };
 
 /* ---- life ---------------------------------------------------------------------------------------- */
@@ -112,18 +112,79 @@ static bool follows_on(const struct sio_recovery *recovery, const struct place *
     return batch->count < config->room_keep && !batch->has_more;
 }
 
+static struct place *place_in(const struct sio_recovery *recovery, struct slice room)
+{
+    for (size_t i = 0; i < recovery->count; i++)
+        if (slice_equals(recovery->places[i].as.room, room))
+            return &recovery->places[i];
+    return NULL;
+}
+
+static bool is_in_any(const struct sio_recovery *recovery, const struct sio_texts *rooms)
+{
+    for (size_t i = 0; i < rooms->count; i++)
+        if (place_in(recovery, rooms->items[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* Was it made to do that, and does not know yet? */
+static bool is_ordered(const struct sio_recovery *recovery, const struct place *place,
+                       uint64_t number, const struct sio_entry *entry)
+{
+    return number > place->seen && entry->kind != SIO_ENTRY_EVENT &&
+           (entry->rooms.count == 0 || is_in_any(recovery, &entry->rooms)) &&
+           !is_in_any(recovery, &entry->except);
+}
+
 /* A socket that a back end made join, or ended, meanwhile is not what it was. */
-static bool is_repeatable(const struct place *place, const struct channel_entry *entry)
+static bool is_repeatable(const struct sio_recovery *recovery, const struct place *place,
+                          const struct channel_entry *entry)
 {
     struct sio_entry parsed;
-    enum sio_entry_kind kind;
+    bool is_good;
 
     if (!sio_entry_read(entry->payload, &parsed))
         return true;
-    kind = parsed.kind;
+    is_good = !is_ordered(recovery, place, entry->number, &parsed) ||
+              parsed.kind == SIO_ENTRY_LEAVE || parsed.kind == SIO_ENTRY_SUPERSEDE;
     sio_entry_fini(&parsed);
-    return entry->number <= place->seen || kind == SIO_ENTRY_EVENT || kind == SIO_ENTRY_LEAVE ||
-           kind == SIO_ENTRY_SUPERSEDE;
+    return is_good;
+}
+
+static bool has_left_another(const struct sio_recovery *recovery, const struct place *place,
+                             const struct missed *missed)
+{
+    struct sio_entry entry;
+    bool has_left = false;
+
+    if (!sio_entry_read(frame_slice(missed->entry), &entry))
+        return false;
+    if (entry.kind == SIO_ENTRY_LEAVE && is_ordered(recovery, place, missed->number, &entry)) {
+        for (size_t i = 0; i < entry.names.count; i++) {
+            const struct place *left = place_in(recovery, entry.names.items[i]);
+
+            has_left |= left != NULL && left != place && left->count > 0;
+        }
+    }
+    sio_entry_fini(&entry);
+    return has_left;
+}
+
+/* A room that it had to leave says itself what was said there before; of what stands on another channel nobody
+ * knows. */
+static bool has_order(const struct sio_recovery *recovery)
+{
+    for (size_t at = 0; at < recovery->count; at++)
+        for (size_t i = 0; i < recovery->places[at].count; i++)
+            if (has_left_another(recovery, &recovery->places[at], &recovery->places[at].missed[i]))
+                return false;
+    return true;
+}
+
+static size_t offset_max(const struct sio_recovery *recovery)
+{
+    return SIO_OFFSET_TAG_LEN + recovery->count * SIO_OFFSET_PLACE_MAX;
 }
 
 static bool keep(struct sio_recovery *recovery, struct place *place,
@@ -135,9 +196,9 @@ static bool keep(struct sio_recovery *recovery, struct place *place,
     place->as.cursor = entry->number;
     if (has_expired)
         return true;
-    recovery->bytes += entry->payload.len;
+    recovery->bytes += entry->payload.len + offset_max(recovery);
     if (recovery->bytes > recovery->sio->node->config->socketio_pending_max ||
-        !is_repeatable(place, entry))
+        !is_repeatable(recovery, place, entry))
         return false;
     place->missed = xrealloc(place->missed, (place->count + 1) * sizeof *place->missed);
     place->missed[place->count++] = (struct missed){ entry->number, frame_of(entry->payload) };
@@ -167,7 +228,7 @@ static void read_on(struct sio_recovery *recovery)
     struct place *place;
 
     if (recovery->reading == recovery->count) {
-        finish(recovery, true);
+        finish(recovery, has_order(recovery));
         return;
     }
     place = &recovery->places[recovery->reading];
@@ -328,6 +389,8 @@ bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket
     struct unpack rest;
     char id[ENGINE_ID_LEN + 1];
 
+    if (!engine_has_room(socket->conn->engine, recovery->bytes)) /* of another namespace's */
+        return false;
     unpack_init(&rest, recovery->rest);
     if (!sio_data_unpack(socket, &rest) || !sio_auth_unpack(socket, &rest) ||
         !unpack_is_done(&rest) || sio_auth_has_ended(socket)) {
@@ -372,7 +435,7 @@ static void replay_event(const struct sio_recovery *recovery, struct sio_socket 
     struct packet *packet = sio_entry_packet(entry), *stamped;
     struct buf offset;
 
-    buf_init(&offset, SIO_OFFSET_TAG_LEN + recovery->count * SIO_OFFSET_PLACE_MAX);
+    buf_init(&offset, offset_max(recovery));
     write_offset(recovery, socket, at, number, &offset);
     stamped = sio_session_stamp(packet, buf_slice(&offset));
     sio_conn_answer(socket->conn, stamped);

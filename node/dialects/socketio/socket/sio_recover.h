@@ -22,7 +22,8 @@ bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
 void sio_recovery_destroy(struct sio_recovery **recovery); /* accepts NULL, leaves NULL */
 
 /* Makes the socket, which is being admitted, the one that it was: id, session, identity, data. False: what was
- * written makes no sense, or the identity has ended; then it is as it was before. */
+ * written makes no sense, the identity has ended, or what it missed is more than may wait now; then it is as it was
+ * before. */
 bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket);
 
 /* Once it is SIO_JOINING: it listens to its rooms again. */

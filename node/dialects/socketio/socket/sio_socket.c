@@ -225,6 +225,13 @@ void sio_socket_yield(struct sio_socket *socket)
         sio_conn_close(conn, ENGINE_FORCED_SERVER_CLOSE);
 }
 
+/* By its private room it would come too late. */
+void sio_part(struct sio_socket *socket)
+{
+    if (socket->state == SIO_CONNECTED)
+        sio_session_end(socket, &sio_server_ended);
+}
+
 static void end_by_us(struct sio_socket *socket)
 {
     if (socket->state != SIO_ADMITTING)
