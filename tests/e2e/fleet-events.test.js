@@ -226,3 +226,21 @@ test('fleet: many changes at once are told in one order', { timeout: 90000 }, as
   }
   assert.deepEqual([...told].sort(), rooms.map(({ id }) => id).sort());
 });
+
+test('fleet: the very first events of a log are heard on every node', { timeout: 90000 }, async (t) => {
+  const fleet = await startFleet(t, { heartbeat: '1s', args: ['--settle-delay', '1ms'] });
+  for (let i = 0; i < 12; i++) {
+    await t.test(`realm ${i}`, async () => {
+      const realm = ['--realm', `realm-${i}`];
+      const key = await fleet.token('admin', `admin-${i}`, ...realm);
+      const agentKey = await fleet.token('agent', `agent-${i}`, ...realm);
+      const streams = await Promise.all(fleet.replicas.map((node) => fleet.events(node, { key })));
+      const agents = Array.from({ length: 8 }, (_, n) => fleet.agent({ key: agentKey, name: `a${n}` }));
+      for (const stream of streams) await stream.has(2 * agents.length); // each joins, and is a change
+      const [one, ...others] = streams.map((stream) => stream.blocks);
+      for (const other of others) assert.deepEqual(other, one);
+      agents.forEach((agent) => agent.stop());
+      streams.forEach((stream) => stream.close());
+    });
+  }
+});
