@@ -4,7 +4,7 @@
 -- KEYS[1]  sb:{<kind>:<realm>:<id>}:q        list     the entries
 -- KEYS[2]  ...:n                               integer  the last number
 -- KEYS[3]  ...:s                               integer  everything up to here is settled
--- ARGV[1]  cursor                            0: the settled mark
+-- ARGV[1]  cursor                            0: the settled mark; 'first': before the first entry
 -- ARGV[2]  entries at most                   > 0
 -- ARGV[3]  bytes at most                     one entry is always returned
 -- ARGV[4]  life                              milliseconds, of KEYS[3] at least if it is written
@@ -22,7 +22,7 @@ local EXTRA_MS = 60000    -- as in channel_append
 local HOLE_MAX = 524288   -- 2^19
 local PORTION = 8         -- entries that are fetched before the bytes are looked at
 
-local cursor, count_max, bytes_max = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local count_max, bytes_max = tonumber(ARGV[2]), tonumber(ARGV[3])
 local length = redis.call('LLEN', KEYS[1])
 local appended = tonumber(redis.call('GET', KEYS[2]))
 if not appended then
@@ -30,6 +30,7 @@ if not appended then
 end
 local first = appended - length + 1
 local settled = tonumber(redis.call('GET', KEYS[3])) or first - 1
+local cursor = ARGV[1] == 'first' and first - 1 or tonumber(ARGV[1])
 local has_gone_back = cursor > appended
 
 if cursor == 0 or has_gone_back then

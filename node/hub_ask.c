@@ -66,6 +66,19 @@ static void on_batch(enum result result, const struct channel_batch *batch, void
     hub_deliver_batch(channel, batch);
 }
 
+/* Where the read begins. Who started before the channel was used wants all there is: nothing of it is older than the
+ * listener, whatever others have settled meanwhile. */
+static uint64_t cursor_to_read(const struct hub_channel *channel)
+{
+    LIST_EACH (node, spare, &channel->behind) {
+        const struct hub_listener *listener = LIST_ENTRY(node, struct hub_listener, node);
+
+        if (listener->has_started && listener->cursor == 0)
+            return CHANNEL_FROM_FIRST;
+    }
+    return channel->read_from;
+}
+
 static uint64_t lowest_cursor(struct list *listeners)
 {
     uint64_t lowest = UINT64_MAX;
@@ -99,8 +112,8 @@ void hub_ask_read(struct hub_channel *channel)
     channel->read_from = lowest_cursor(&channel->behind);
     channel->asked_tip = channel->tip;
     channel->hub->stats.reads++;
-    channel_read(channel->hub->store, &id, channel->read_from, hub_ask_portion(channel), on_batch,
-                 channel, &channel->reading);
+    channel_read(channel->hub->store, &id, cursor_to_read(channel), hub_ask_portion(channel),
+                 on_batch, channel, &channel->reading);
 }
 
 /* ---- holds ------------------------------------------------------------------------------------- */

@@ -130,6 +130,10 @@ typedef void channel_batch_fn(enum result result, const struct channel_batch *ba
 
 enum { CHANNEL_READ_MAX = 256 };
 
+/* A cursor: before the first entry that is there. For who has listened since before the channel was used:
+ * all of it is news, whatever others have settled. */
+#define CHANNEL_FROM_FIRST UINT64_MAX
+
 /* Everything after `cursor` (0: after the settled mark), at most `entries_max` (1..CHANNEL_READ_MAX)
  * entries and about 256 KiB (one entry at least). (lua/channel_read.lua) */
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,

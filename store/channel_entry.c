@@ -284,7 +284,7 @@ void channel_read(struct store *store, const struct channel_id *id, uint64_t cur
     struct channel_keys keys;
     struct op_number numbers[4];
     struct slice args[] = {
-        op_u64(&numbers[0], cursor),
+        cursor == CHANNEL_FROM_FIRST ? SLICE_LITERAL("first") : op_u64(&numbers[0], cursor),
         op_u64(&numbers[1], entries_max),
         op_u64(&numbers[2], READ_BYTES_MAX),
         op_u64(&numbers[3], channel_life_ms(store->bounds[id->kind].ttl_ms)),

@@ -523,6 +523,27 @@ static void reads_within_bounds(void **state)
     }
 }
 
+static void reads_from_the_first_entry_there_is(void **state)
+{
+    struct rig *rig = *state;
+    const struct channel_id id = rig_channel(CHANNEL_PLAYER, "from the first");
+    const struct batch *batch;
+    uint64_t first;
+
+    set_bounds(rig, CHANNEL_PLAYER, 100, 100);
+    batch = read_after(rig, &id, CHANNEL_FROM_FIRST);
+    assert_int_equal(batch->batch.count, 0);
+    assert_false(batch->batch.has_gone_back);
+    first = append_numbers(rig, &id, 0, 3).number - 2;
+    settle(rig, &id, first + 2);
+    assert_int_equal(read_after(rig, &id, 0)->batch.count, 0);
+    batch = read_after(rig, &id, CHANNEL_FROM_FIRST);
+    assert_int_equal(batch->batch.count, 3);
+    assert_int_equal(batch->numbers[0], first);
+    assert_int_equal(batch->batch.missed, 0);
+    assert_false(batch->batch.has_gone_back);
+}
+
 static void reads_a_mixture_of_small_and_large_entries(void **state)
 {
     struct rig *rig = *state;
@@ -787,6 +808,7 @@ int main(void)
         TEST(keeps_what_is_settled_in_a_feed),
         TEST(lets_go_of_a_feeds_old_entries),
         TEST(reads_within_bounds),
+        TEST(reads_from_the_first_entry_there_is),
         TEST(reads_a_mixture_of_small_and_large_entries),
         TEST(tells_that_redis_went_back),
         TEST(counts_expired_entries_once),

@@ -279,7 +279,9 @@ static void execute_read(struct store_op *op)
     size_t i = channel->first;
 
     op->batch = (struct channel_batch){ .entries = op->entries };
-    if (cursor > channel->appended) {
+    if (cursor == CHANNEL_FROM_FIRST) {
+        cursor = i < channel->count ? channel->entries[i].number - 1 : channel->appended;
+    } else if (cursor > channel->appended) {
         op->batch.has_gone_back = true;
         fake.losses++;
         cursor = channel->settled;

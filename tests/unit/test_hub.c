@@ -194,6 +194,29 @@ static void test_start_of_a_channel_never_used(void **state)
     world_destroy(world);
 }
 
+/* Whoever listened before there was anything gets all of it, though another node has settled meanwhile. */
+static void test_first_entry_is_settled_by_others(void **state)
+{
+    struct world *world = world_create();
+    struct channel_id id = { CHANNEL_PLAYER, { "all", 3 }, { "new", 3 } };
+    struct fake_channel *channel = fake_channel(&id);
+    struct ear ear;
+
+    (void)state;
+    ear_listen_to(&world->ear, world->hub, &player);
+    ear_listen_to(&ear, world->hub, &id);
+    fake_run();
+    channel->appended = 5000;
+    fake_append(channel);
+    fake_append(channel);
+    channel->settled = 5002;
+    fake_run();
+    ear_check(&ear, 5001, 5002);
+    assert_int_equal(ear.gaps, 0);
+    ear_leave(&ear);
+    world_destroy(world);
+}
+
 /* More waits than a batch holds, and more comes while it is read. */
 static void test_start_reads_in_batches(void **state)
 {
@@ -1581,6 +1604,7 @@ int main(void)
         cmocka_unit_test(test_start_with_nothing_waiting),
         cmocka_unit_test(test_start_with_messages_waiting),
         cmocka_unit_test(test_start_of_a_channel_never_used),
+        cmocka_unit_test(test_first_entry_is_settled_by_others),
         cmocka_unit_test(test_start_reads_in_batches),
         cmocka_unit_test(test_start_hears_before_it_knows),
         cmocka_unit_test(test_second_listener_starts_at_the_settled_mark),

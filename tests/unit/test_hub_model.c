@@ -347,6 +347,8 @@ static void live(uint64_t seed, const struct channel_id *id, int ears)
     model.id = id;
     model.ear_count = ears;
     model.channel = fake_channel(id);
+    /* a cursor of 0 is that of a channel which was never used: no number is next to it */
+    model.channel->appended = model.channel->settled = 1;
     fake.on_settle = on_settle;
     model.hub = hub_create(NULL, NULL, &options);
     for (int i = 0; i < STEPS; i++) {
