@@ -115,6 +115,10 @@ void sio_ack(struct sio_socket *socket, uint64_t ack_id, struct slice args);
 void sio_ack_binary(struct sio_socket *socket, uint64_t ack_id, struct slice args,
                     const struct slice *attachments, size_t attachment_count);
 
+/* In on_disconnect, of one that said goodbye or was disconnected: nobody is to come back as it. CONFLICT: its client
+ * did before that, and it lives there: this is no end. False: nobody can anyway, and `done` does not run. */
+bool sio_forget(struct sio_socket *socket, store_done_fn *done, void *ctx, struct store_op **slot);
+
 /* It is about to be disconnected: what it is sent until then goes straight to its client, and it is not recovered. */
 void sio_part(struct sio_socket *socket);
 
