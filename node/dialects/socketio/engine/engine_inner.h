@@ -269,6 +269,9 @@ void engine_conn_send_pong(struct engine_conn *conn, struct slice data);
 /* The WebSocket has room: what waits goes on. */
 void engine_conn_flush_socket(struct engine_conn *conn);
 
+/* It ends: what waits is the WebSocket's business now, which sends it before it is closed. */
+void engine_conn_send_rest(struct engine_conn *conn);
+
 /* on_drain, when it was promised and nothing waits any more. */
 void engine_conn_drained(struct engine_conn *conn);
 
@@ -401,6 +404,9 @@ void carrier_refuse(struct carrier *carrier);
 void carrier_end(struct carrier *carrier);
 
 enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind);
+
+/* Whatever waits already: it ends behind this, within --write-timeout. */
+void carrier_send_last(struct carrier *carrier, struct frame *frame, enum ws_kind kind);
 size_t carrier_pending_bytes(const struct carrier *carrier);
 void carrier_init_ops(struct engine *engine);
 
