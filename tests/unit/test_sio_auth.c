@@ -775,6 +775,28 @@ static void a_renewal_waits_for_keys(void **state)
     assert_true(list_is_empty(&rig.socket.tasks));
 }
 
+/* The provider hangs, and the client renews again and again: its token ends all the same. */
+static void renewals_do_not_keep_an_ended_token(void **state)
+{
+    char *old = maker_secret_token(SECRET, HS256,
+                                   "{\"sub\":\"ann\",\"iss\":\"https://a\",\"exp\":1800000100}");
+
+    (void)state;
+    connect_as(old);
+    free(old);
+    pass(100000 + LEEWAY_MS - 1);
+    expect(EXPIRING(00100));
+    renew(jwks_token);
+    pass(1000);
+    expect("");
+    renew(jwks_token);
+    expect("ack 7 [{\"error\":\"Token expired\",\"code\":\"TOKEN_EXPIRED\"}]\n");
+    pass(rig.config.auth_timeout_ms - 1000 - 1);
+    expect("");
+    pass(64 + 1);
+    expect("part\n[\"signalbox:token_expired\",{}]\ndisconnect\n");
+}
+
 /* It has come in time: the socket is not ended while it is being checked. */
 static void a_renewal_saves_its_socket(void **state)
 {
@@ -832,6 +854,7 @@ int main(void)
         SLOW(a_client_that_goes_meanwhile),
         SLOW(a_renewal_waits_for_keys),
         SLOW(a_renewal_saves_its_socket),
+        SLOW(renewals_do_not_keep_an_ended_token),
         SLOW(a_socket_that_goes_while_it_renews),
     };
 

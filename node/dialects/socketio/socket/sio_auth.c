@@ -104,13 +104,19 @@ static void wait_towards(struct sio_socket *socket, int64_t left_ms, deadline_fn
     deadline_set(socket->sio->deadlines, &socket->expiry, step, on_due);
 }
 
+/* One that came in time may save the socket; those that come now are refused. No check takes longer. */
+static bool waits_for_renewal(const struct sio_socket *socket, int64_t left_ms)
+{
+    return sio_auth_is_renewing(socket) &&
+           left_ms > -(int64_t)socket->sio->node->config->auth_timeout_ms;
+}
+
 static void on_end_due(struct deadline *deadline)
 {
     struct sio_socket *socket = LIST_ENTRY(deadline, struct sio_socket, expiry);
     int64_t left_ms = end_ms(socket) - now_ms(socket);
 
-    /* a token that is being checked may save it, and that does not take for ever */
-    if (left_ms > 0 || sio_auth_is_renewing(socket)) {
+    if (left_ms > 0 || waits_for_renewal(socket, left_ms)) {
         wait_towards(socket, left_ms, on_end_due);
         return;
     }
