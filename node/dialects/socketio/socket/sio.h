@@ -90,7 +90,8 @@ struct slice sio_namespace(const struct sio_socket *socket); /* "/", "/admin" */
 struct slice sio_realm(const struct sio_socket *socket);
 const struct engine_handshake *sio_handshake(const struct sio_socket *socket);
 
-/* Who it is; NULL: nobody is known. Takes a reference. Setting another one (renewal) re-arms warning and end. */
+/* Who it is; NULL: nobody is known. Takes a reference. Setting another one (renewal) re-arms warning and end, and takes
+ * the socket out of the rooms that only the one before might join. */
 struct jwt *sio_identity(const struct sio_socket *socket);
 void sio_set_identity(struct sio_socket *socket, struct jwt *identity);
 
