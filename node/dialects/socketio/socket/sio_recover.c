@@ -80,16 +80,21 @@ void sio_recovery_destroy(struct sio_recovery **recovery)
     free(gone);
 }
 
+static void count(const struct sio_recovery *recovery, bool is_recovered)
+{
+    recovery->sio->node->metrics.socketio_recoveries[is_recovered]++;
+}
+
 static void finish(struct sio_recovery *recovery, bool is_recovered)
 {
-    struct metrics *metrics = &recovery->sio->node->metrics;
     sio_recovered_fn *done = recovery->done;
     void *ctx = recovery->ctx;
 
     *recovery->slot = NULL;
-    metrics->socketio_recoveries[is_recovered]++;
-    if (!is_recovered)
+    if (!is_recovered) {
+        count(recovery, false);
         sio_recovery_destroy(&recovery);
+    }
     done(recovery, ctx);
 }
 
@@ -437,9 +442,11 @@ static void give_up(const struct sio_recovery *recovery)
 
 bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket)
 {
+    bool is_good = take_rest(recovery, socket);
     char id[ENGINE_ID_LEN + 1];
 
-    if (!take_rest(recovery, socket)) {
+    count(recovery, is_good);
+    if (!is_good) {
         give_up(recovery);
         return false;
     }
