@@ -190,14 +190,22 @@ void engine_conn_dismiss(struct engine_conn *conn);
 struct engine_remote *engine_remote_create(struct engine *engine);
 void engine_remote_destroy(struct engine_remote **remote); /* its polls have ended */
 
+/* The head of a POST has come, not yet its body; engine_remote_poll() follows, or one of the two below. It may be
+ * answered, never before this returns. */
+void engine_remote_arrives(struct engine_remote *remote, const struct poll_request *request,
+                           struct poll *poll);
+
 /* Asks the owner; poll->ops->answer follows, never before this returns. poll->conn stays NULL. */
 void engine_remote_poll(struct engine_remote *remote, const struct poll_request *request,
                         struct poll *poll);
 /* We drain: at most so many GETs return soon, with nothing if need be; their clients go on elsewhere. Says how
  * many. */
 uint32_t engine_remote_return(struct engine_remote *remote, uint32_t max);
-/* False: it is not one of these. */
+/* Its client went away, or it broke off: the owner hears of it. False: it is not one of these. */
 bool engine_remote_gone(struct engine_remote *remote, struct poll *poll);
+
+/* It is answered by somebody else after all. No-op when it is not one of these. */
+void engine_remote_forget(struct engine_remote *remote, struct poll *poll);
 
 /* ---- a connection ----------------------------------------------------------------------------------- */
 
