@@ -126,6 +126,11 @@ enum ws_sent ws_send(struct ws *ws, struct frame *frame, enum ws_kind kind)
     return send_within(ws, frame, kind, ws->host->node->config->ws_pending_max);
 }
 
+void ws_send_last(struct ws *ws, struct frame *frame, enum ws_kind kind)
+{
+    send_within(ws, frame, kind, SIZE_MAX);
+}
+
 void ws_answer(struct ws *ws, struct slice text)
 {
     size_t bound = (size_t)ws->host->node->config->ws_pending_max + ANSWERS_MAX;

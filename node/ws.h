@@ -67,6 +67,9 @@ enum ws_sent {
  * taken when the queue is empty. */
 enum ws_sent ws_send(struct ws *ws, struct frame *frame, enum ws_kind kind);
 
+/* What is said right before ws_close(): taken beyond the bound, and sent as what waits is. */
+void ws_send_last(struct ws *ws, struct frame *frame, enum ws_kind kind);
+
 /* For the answers a dialect makes itself. Passes the bound by at most 64 KiB: beyond that the
  * peer talks without listening, and the connection is closed with CLOSE_SLOW_READER. */
 void ws_answer(struct ws *ws, struct slice text);

@@ -19,65 +19,59 @@ static void start(struct store *store, const struct verb *verb, struct slice rea
         .state_size = state_size,
     };
 
-    key_make(&key, "resume", realm, secret, "s");
+    key_make(&key, "resume", realm, secret, "state");
     keys[0] = key_slice(&key);
     op_start(store, &call, slot);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------- */
+/* ---- what its holder says ------------------------------------------------------------------------ */
 
-static const struct verb resume_save_verb = {
-    .id = VERB_RESUME_SAVE,
-    .judge = op_judge_status,
-    .deliver = op_deliver_done,
-};
-
-void resume_save(struct store *store, struct slice realm, struct slice secret, struct slice state,
-                 uint32_t ttl_ms, store_done_fn *done, void *ctx, struct store_op **slot)
+static bool judge_held(const redisReply *reply, enum result *result_out)
 {
-    struct op_done waiting = { done, ctx };
-    struct op_number ttl;
-    struct slice args[] = { state, SLICE_LITERAL("PX"), op_u64(&ttl, ttl_ms) };
+    static const enum result results[] = { RESULT_NOT_FOUND, RESULT_CONFLICT, RESULT_OK };
 
-    start(store, &resume_save_verb, realm, secret, args, 3, &waiting, sizeof waiting, slot);
-}
-
-static bool judge_kept(const redisReply *reply, enum result *result_out)
-{
-    if (!reply_is_integer(reply))
+    if (!reply_is_integer(reply) || reply->integer < -1 || reply->integer > 1)
         return false;
-    *result_out = reply->integer == 1 ? RESULT_OK : RESULT_NOT_FOUND;
+    *result_out = results[reply->integer + 1];
     return true;
 }
 
-static const struct verb resume_keep_verb = {
-    .id = VERB_RESUME_KEEP,
-    .judge = judge_kept,
+static const struct verb resume_hold_verb = {
+    .id = VERB_RESUME_HOLD,
+    .judge = judge_held,
     .deliver = op_deliver_done,
 };
 
-void resume_keep(struct store *store, struct slice realm, struct slice secret, uint32_t ttl_ms,
-                 store_done_fn *done, void *ctx, struct store_op **slot)
+/* Without a state: what is written stays. */
+static void hold(struct store *store, const struct resume_id *id, uint32_t ttl_ms,
+                 const struct slice *state, const struct op_done *waiting, struct store_op **slot)
 {
-    struct op_done waiting = { done, ctx };
     struct op_number ttl;
-    struct slice args[] = { op_u64(&ttl, ttl_ms) };
+    struct slice args[3] = { id->holder, op_u64(&ttl, ttl_ms) };
+    size_t count = 2;
 
-    start(store, &resume_keep_verb, realm, secret, args, 1, &waiting, sizeof waiting, slot);
+    if (state != NULL)
+        args[count++] = *state;
+    start(store, &resume_hold_verb, id->realm, id->secret, args, count, waiting, sizeof *waiting,
+          slot);
 }
 
-static const struct verb resume_forget_verb = {
-    .id = VERB_RESUME_FORGET,
-    .judge = op_judge_integer,
-    .deliver = op_deliver_done,
-};
-
-void resume_forget(struct store *store, struct slice realm, struct slice secret,
-                   store_done_fn *done, void *ctx, struct store_op **slot)
+void resume_save(struct store *store, const struct resume_id *id, struct slice state,
+                 uint32_t ttl_ms, store_done_fn *done, void *ctx, struct store_op **slot)
 {
-    struct op_done waiting = { done, ctx };
+    hold(store, id, ttl_ms, &state, &(struct op_done){ done, ctx }, slot);
+}
 
-    start(store, &resume_forget_verb, realm, secret, NULL, 0, &waiting, sizeof waiting, slot);
+void resume_keep(struct store *store, const struct resume_id *id, uint32_t ttl_ms,
+                 store_done_fn *done, void *ctx, struct store_op **slot)
+{
+    hold(store, id, ttl_ms, NULL, &(struct op_done){ done, ctx }, slot);
+}
+
+void resume_forget(struct store *store, const struct resume_id *id, store_done_fn *done, void *ctx,
+                   struct store_op **slot)
+{
+    hold(store, id, 0, NULL, &(struct op_done){ done, ctx }, slot);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------- */
@@ -108,6 +102,32 @@ void resume_load(struct store *store, struct slice realm, struct slice secret, r
                  void *ctx, struct store_op **slot)
 {
     struct loading loading = { done, ctx };
+    struct slice field = SLICE_LITERAL("state");
 
-    start(store, &resume_load_verb, realm, secret, NULL, 0, &loading, sizeof loading, slot);
+    start(store, &resume_load_verb, realm, secret, &field, 1, &loading, sizeof loading, slot);
+}
+
+/* ---- coming back --------------------------------------------------------------------------------- */
+
+static bool judge_taken(const redisReply *reply, enum result *result_out)
+{
+    if (!reply_is_integer(reply))
+        return false;
+    *result_out = reply->integer == 1 ? RESULT_OK : RESULT_NOT_FOUND;
+    return true;
+}
+
+static const struct verb resume_take_verb = {
+    .id = VERB_RESUME_TAKE,
+    .judge = judge_taken,
+    .deliver = op_deliver_done,
+};
+
+void resume_take(struct store *store, const struct resume_id *id, store_done_fn *done, void *ctx,
+                 struct store_op **slot)
+{
+    struct op_done waiting = { done, ctx };
+
+    start(store, &resume_take_verb, id->realm, id->secret, &id->holder, 1, &waiting, sizeof waiting,
+          slot);
 }

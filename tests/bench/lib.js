@@ -49,7 +49,7 @@ export async function redisCost(redis, work) {
 
 /** Runs the load generator to its end. */
 export async function load(...args) {
-  const { code, stdout, stderr } = await run(LOAD, args.map(String));
+  const { code, stdout, stderr } = await run(LOAD, args.map(String), { ms: 900000 });
   if (code !== 0 || stderr) throw new Error(`load ${args.join(' ')}: ${stderr}`);
   return JSON.parse(stdout);
 }
@@ -106,7 +106,7 @@ export async function manyPlayers(redis, count) {
   for (let i = 0; i < count; i++) {
     lines.push(`SET "${keyOf(`${prefix}-${i}`)}" ${JSON.stringify(record.replace('sample', `p${i}`))}`);
   }
-  const { code, stderr } = await run('redis-cli', ['-s', redis.socket, '--pipe'], { input: lines.join('\r\n') + '\r\n' });
+  const { code, stderr } = await run('redis-cli', ['-s', redis.socket, '--pipe'], { input: lines.join('\r\n') + '\r\n', ms: 300000 });
   if (code !== 0) throw new Error(stderr);
   return prefix;
 }

@@ -84,7 +84,7 @@ class MariaDb {
     const data = join(this.folder, 'data');
     mkdirSync(data);
     const made = await run('mariadb-install-db', ['--no-defaults', '--user=root', '--auth-root-authentication-method=normal',
-      '--skip-test-db', `--datadir=${data}`]);
+      '--skip-test-db', `--datadir=${data}`], { ms: 180000 });
     assert.equal(made.code, 0, made.stdout + made.stderr);
     this.child = new Child('mariadbd', ['--no-defaults', '--user=root', '--skip-networking', `--datadir=${data}`,
       `--socket=${this.socket}`, `--pid-file=${join(this.folder, 'sql.pid')}`, '--default-time-zone=+05:00',

@@ -30,7 +30,7 @@ test('the tour', { timeout: 120000 }, async (t) => {
   const list = steps(child.output);
   assert.ok(list.length >= 9, child.output);
   for (const { command, expected } of list) {
-    const { stdout, stderr } = await run('bash', ['-c', `cd '${ROOT}'\n${command}`]);
+    const { stdout, stderr } = await run('bash', ['-c', `cd '${ROOT}'\n${command}`], { ms: 30000 });
     const lines = stdout.trimEnd().split('\n');
     assert.ok(lines.length === expected.length && lines.every((line, i) => matches(line, expected[i])),
       `${command}\n${stdout}${stderr}\nexpected:\n${expected.join('\n')}`);

@@ -165,6 +165,175 @@ static void test_get_that_breaks_ends_it(void **state)
     assert_int_equal(world.closed[ENGINE_TRANSPORT_ERROR], 1);
 }
 
+static void start_post(struct asker *asker, const struct session *session, const char *part)
+{
+    asker_start(asker, session->rig,
+                "POST /engine.io/?%s HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n%s",
+                session->query, part);
+}
+
+/* Its head, and so much of its body, at a node that is not its connection's; that knows of it when this returns. */
+static void begin_post(struct asker *asker, struct session *session, const char *part)
+{
+    session->rig = deal_elsewhere(session);
+    start_post(asker, session, part);
+    wait_for_held();
+}
+
+static void test_posts_that_overlap_end_it(void **state)
+{
+    struct session session;
+    struct asker first;
+
+    (void)state;
+    for (size_t i = 0; i < NODES; i++) { /* the second comes to each of the nodes */
+        deal_open(&session, versions[0]);
+        begin_post(&first, &session, "4");
+        session.rig = &world.rigs[i];
+        session_post(&session, "4hello", &answer);
+        expect((&answer), 400, "");
+        asker_wait(&first, &answer);
+        assert_int_equal(answer.status, 0); /* it is cut */
+        expect_unknown(&session);
+    }
+    assert_int_equal(world.closed[ENGINE_TRANSPORT_ERROR], NODES);
+}
+
+static void test_two_that_have_begun(void **state)
+{
+    struct session session;
+    struct asker first, second;
+
+    (void)state;
+    deal_open(&session, versions[0]);
+    begin_post(&first, &session, "4");
+    begin_post(&second, &session, "4");
+    asker_wait(&second, &answer);
+    assert_int_equal(answer.status, 0); /* both are cut */
+    asker_wait(&first, &answer);
+    assert_int_equal(answer.status, 0);
+    expect_unknown(&session);
+}
+
+static void test_post_that_breaks_ends_it(void **state)
+{
+    struct session session;
+    struct asker asker;
+
+    (void)state;
+    deal_open(&session, versions[0]);
+    begin_post(&asker, &session, "4hel");
+    asker_close(&asker);
+    support_wait(&world.loop, is_not_held, NULL, SUPPORT_WAIT_MS, "the POST to be taken back");
+    expect_unknown(&session);
+    assert_int_equal(world.closed[ENGINE_TRANSPORT_ERROR], 1);
+}
+
+static bool has_closed(void *ctx)
+{
+    (void)ctx;
+    return world.closed[ENGINE_TRANSPORT_ERROR] == 1;
+}
+
+/* Before anybody was told of it. */
+static void test_post_that_breaks_at_once(void **state)
+{
+    struct session session;
+    struct asker asker;
+
+    (void)state;
+    deal_open(&session, versions[0]);
+    session.rig = deal_elsewhere(&session);
+    start_post(&asker, &session, "4hel");
+    for (int i = 0; i < 3; i++) /* its head is read */
+        rig_turn(session.rig);
+    asker_close(&asker);
+    support_wait(&world.loop, has_closed, NULL, SUPPORT_WAIT_MS, "the connection to end");
+    expect_unknown(&session);
+}
+
+/* Those that come at once cost their node's inbox, and the owner's, nothing more. */
+static void test_post_in_two_pieces(void **state)
+{
+    struct session session;
+    struct asker asker;
+
+    (void)state;
+    deal_open(&session, versions[0]);
+    session.rig = deal_elsewhere(&session);
+    start_post(&asker, &session, "4hel");
+    asker_add(&asker, SLICE_LITERAL("lo"));
+    asker_wait(&asker, &answer);
+    expect((&answer), 200, "ok");
+    assert_int_equal(calls_stats(session.rig->node.calls)->started, 1);
+    deal_get(&session, &answer);
+    expect((&answer), 200, "40:hello");
+}
+
+static void test_post_in_pieces(void **state)
+{
+    static const char *const bodies[] = { "4hello", "4:4abc" }, *const wants[] = { "40:hello",
+                                                                                   "40:abc" };
+
+    (void)state;
+    for (size_t i = 0; i < VERSIONS; i++) {
+        struct session session;
+        struct asker asker;
+
+        deal_open(&session, versions[i]);
+        begin_post(&asker, &session, "");
+        for (size_t at = 0; at < 6; at++)
+            asker_add(&asker, (struct slice){ bodies[i] + at, 1 });
+        asker_wait(&asker, &answer);
+        expect((&answer), 200, "ok");
+        support_wait(&world.loop, is_not_held, NULL, SUPPORT_WAIT_MS, "the POST to be over");
+        deal_get(&session, &answer);
+        expect_packet((&session), (&answer), wants[i]);
+    }
+}
+
+/* It leaves its connection alone. */
+static void test_post_that_grows_too_large(void **state)
+{
+    struct session session;
+    struct asker asker;
+
+    (void)state;
+    deal_open(&session, versions[0]);
+    session.rig = deal_elsewhere(&session);
+    asker_start(
+        &asker, session.rig,
+        "POST /engine.io/?%s HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n4\r\n",
+        session.query);
+    wait_for_held();
+    asker_add(&asker, SLICE_LITERAL("fffffff\r\n"));
+    asker_wait(&asker, &answer);
+    expect((&answer), 413, "");
+    support_wait(&world.loop, is_not_held, NULL, SUPPORT_WAIT_MS, "the POST to be over");
+    deal_post(&session, "4abc", &answer);
+    expect((&answer), 200, "ok");
+    deal_get(&session, &answer);
+    expect((&answer), 200, "40:abc");
+}
+
+/* The connection ends, and after it the node, while a POST is still arriving elsewhere. */
+static void test_post_that_comes_too_late(void **state)
+{
+    struct session session;
+    struct asker asker;
+
+    (void)state;
+    deal_open(&session, versions[0]);
+    begin_post(&asker, &session, "4");
+    engine_close(LIST_ENTRY(world.tallies.next, struct tally, node)->conn, ENGINE_FORCED_CLOSE);
+    asker_add(&asker, SLICE_LITERAL("hello"));
+    asker_wait(&asker, &answer);
+    assert_int_equal(answer.status, 200); /* as on its own node: the last words wait for a GET */
+    deal_open(&session, versions[0]);
+    begin_post(&asker, &session, "4");
+    engine_close(LIST_ENTRY(world.tallies.prev, struct tally, node)->conn, ENGINE_TRANSPORT_ERROR);
+}
+
 static void test_nonsense_ends_it(void **state)
 {
     (void)state;
@@ -430,6 +599,14 @@ int main(void)
         TEST(test_held_get_ends_when_its_owner_drains),
         TEST(test_second_get_ends_it),
         TEST(test_get_that_breaks_ends_it),
+        TEST(test_posts_that_overlap_end_it),
+        TEST(test_two_that_have_begun),
+        TEST(test_post_that_breaks_ends_it),
+        TEST(test_post_that_breaks_at_once),
+        TEST(test_post_in_two_pieces),
+        TEST(test_post_in_pieces),
+        TEST(test_post_that_grows_too_large),
+        TEST(test_post_that_comes_too_late),
         TEST(test_nonsense_ends_it),
         TEST(test_client_closes),
         TEST_BEAT(test_heartbeat),

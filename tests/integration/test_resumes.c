@@ -36,22 +36,59 @@ static enum result wait_for(struct answer *answer)
     return answer->result;
 }
 
-static enum result save(const char *secret, const char *bytes, uint32_t ttl_ms)
+/* `holder` speaks of a state. */
+static struct resume_id id_of(const char *secret, const char *holder)
 {
+    return (struct resume_id){ REALM, slice_of(secret), slice_of(holder) };
+}
+
+static enum result save(const char *secret, const char *holder, const char *bytes, uint32_t ttl_ms)
+{
+    const struct resume_id id = id_of(secret, holder);
     struct answer answer = { 0 };
     struct store_op *slot = NULL;
 
-    resume_save(store, REALM, slice_of(secret), slice_of(bytes), ttl_ms, on_done, &answer, &slot);
+    resume_save(store, &id, slice_of(bytes), ttl_ms, on_done, &answer, &slot);
     return wait_for(&answer);
 }
 
-static enum result keep(const char *secret, uint32_t ttl_ms)
+static enum result keep(const char *secret, const char *holder, uint32_t ttl_ms)
 {
+    const struct resume_id id = id_of(secret, holder);
     struct answer answer = { 0 };
     struct store_op *slot = NULL;
 
-    resume_keep(store, REALM, slice_of(secret), ttl_ms, on_done, &answer, &slot);
+    resume_keep(store, &id, ttl_ms, on_done, &answer, &slot);
     return wait_for(&answer);
+}
+
+static enum result forget(const char *secret, const char *holder)
+{
+    const struct resume_id id = id_of(secret, holder);
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    resume_forget(store, &id, on_done, &answer, &slot);
+    return wait_for(&answer);
+}
+
+static enum result take(const char *secret, const char *holder)
+{
+    const struct resume_id id = id_of(secret, holder);
+    struct answer answer = { 0 };
+    struct store_op *slot = NULL;
+
+    resume_take(store, &id, on_done, &answer, &slot);
+    return wait_for(&answer);
+}
+
+static int ttl_ms(void)
+{
+    char *text = support_redis_command(redis, "PTTL sb:{resume:default:a}:state");
+    int ttl = atoi(text);
+
+    free(text);
+    return ttl;
 }
 
 static enum result load_is(const char *secret, const char *bytes)
@@ -72,48 +109,68 @@ static void test_a_state_is_read_as_often_as_wanted(void **state)
 {
     (void)state;
     assert_int_equal(load_is("a", ""), RESULT_NOT_FOUND);
-    assert_int_equal(save("a", "one", 60000), RESULT_OK);
-    assert_int_equal(save("a", "two", 60000), RESULT_OK);
-    assert_int_equal(load_is("a", "two"), RESULT_OK);
-    assert_int_equal(load_is("a", "two"), RESULT_OK);
+    assert_int_equal(save("a", "one", "1", 60000), RESULT_OK);
+    assert_int_equal(save("a", "one", "2", 60000), RESULT_OK);
+    assert_int_equal(load_is("a", "2"), RESULT_OK);
+    assert_int_equal(load_is("a", "2"), RESULT_OK);
     assert_int_equal(load_is("b", ""), RESULT_NOT_FOUND);
 }
 
 static void test_it_lives_for_its_time(void **state)
 {
-    char *ttl;
-
     (void)state;
-    assert_int_equal(save("a", "one", 50000), RESULT_OK);
-    assert_int_equal(keep("a", 90000), RESULT_OK);
-    ttl = support_redis_command(redis, "PTTL sb:{resume:default:a}:s");
-    assert_in_range(atoi(ttl), 60000, 90000);
-    free(ttl);
-    assert_int_equal(keep("b", 90000), RESULT_NOT_FOUND);
+    assert_int_equal(save("a", "one", "1", 50000), RESULT_OK);
+    assert_int_equal(keep("a", "one", 90000), RESULT_OK);
+    assert_in_range(ttl_ms(), 60000, 90000);
+    assert_int_equal(keep("b", "one", 90000), RESULT_NOT_FOUND);
 }
 
 static bool is_gone(void *ctx)
 {
     (void)ctx;
-    return load_is("a", "one") == RESULT_NOT_FOUND;
+    return load_is("a", "1") == RESULT_NOT_FOUND;
 }
 
 static void test_its_time_ends(void **state)
 {
     (void)state;
-    assert_int_equal(save("a", "one", 30), RESULT_OK);
+    assert_int_equal(save("a", "one", "1", 30), RESULT_OK);
     support_wait(&loop, is_gone, NULL, SUPPORT_WAIT_MS, "its end");
 }
 
 static void test_it_is_forgotten(void **state)
 {
-    struct answer answer = { 0 };
-    struct store_op *slot = NULL;
-
     (void)state;
-    assert_int_equal(save("a", "one", 60000), RESULT_OK);
-    resume_forget(store, REALM, SLICE_LITERAL("a"), on_done, &answer, &slot);
-    assert_int_equal(wait_for(&answer), RESULT_OK);
+    assert_int_equal(save("a", "one", "1", 60000), RESULT_OK);
+    assert_int_equal(forget("a", "one"), RESULT_OK);
+    assert_int_equal(load_is("a", ""), RESULT_NOT_FOUND);
+    assert_int_equal(forget("a", "one"), RESULT_NOT_FOUND);
+}
+
+/* The client is with another connection: nothing that the former one still says changes its state. */
+static void test_who_held_it_before_is_too_late(void **state)
+{
+    (void)state;
+    assert_int_equal(save("a", "one", "1", 60000), RESULT_OK);
+    assert_int_equal(take("a", "two"), RESULT_OK);
+    assert_int_equal(forget("a", "one"), RESULT_CONFLICT);
+    assert_int_equal(save("a", "one", "late", 60000), RESULT_CONFLICT);
+    assert_int_equal(keep("a", "one", 1), RESULT_CONFLICT);
+    assert_int_equal(load_is("a", "1"), RESULT_OK);
+    assert_in_range(ttl_ms(), 50000, 60000);
+    assert_int_equal(save("a", "two", "2", 60000), RESULT_OK);
+    assert_int_equal(take("a", "two"), RESULT_OK);
+    assert_int_equal(load_is("a", "2"), RESULT_OK);
+    assert_int_equal(forget("a", "two"), RESULT_OK);
+    assert_int_equal(load_is("a", ""), RESULT_NOT_FOUND);
+}
+
+static void test_what_was_forgotten_nobody_takes(void **state)
+{
+    (void)state;
+    assert_int_equal(save("a", "one", "1", 60000), RESULT_OK);
+    assert_int_equal(forget("a", "one"), RESULT_OK);
+    assert_int_equal(take("a", "two"), RESULT_NOT_FOUND);
     assert_int_equal(load_is("a", ""), RESULT_NOT_FOUND);
 }
 
@@ -124,6 +181,8 @@ int main(void)
         cmocka_unit_test_setup(test_it_lives_for_its_time, flush),
         cmocka_unit_test_setup(test_its_time_ends, flush),
         cmocka_unit_test_setup(test_it_is_forgotten, flush),
+        cmocka_unit_test_setup(test_who_held_it_before_is_too_late, flush),
+        cmocka_unit_test_setup(test_what_was_forgotten_nobody_takes, flush),
     };
 
     return cmocka_run_group_tests(tests, start, stop);

@@ -101,6 +101,30 @@ static void part_of_a_frame(void **state)
     rig_stop(&rig);
 }
 
+/* They come behind what waits, however much that is, and before the close frame. */
+static void last_words_pass_the_bound(void **state)
+{
+    struct frame *frame = frame_of(SLICE_LITERAL("last words"));
+    struct rig rig;
+    struct pair *pair;
+
+    (void)state;
+    rig_start(&rig, NULL);
+    pair = pair_open(&rig, &pair_ops, SMALL_BUFFER);
+    pair->reads_itself = true;
+    assert_int_equal(WS_QUEUED, send_large(pair, 5000000));
+    assert_int_equal(WS_FULL, send_text(pair, "too much"));
+    ws_send_last(pair->ws, frame, WS_TEXT);
+    ws_close(pair->ws, CLOSE_NORMAL);
+    ws_send_last(pair->ws, frame, WS_TEXT); /* too late */
+    pair->reads_itself = false;
+    pair_wait(pair, "the end", "open\ndrain\n",
+              "binary 5000000 bytes\ntext last words\nclose 1000\n");
+    frame_unref(&frame);
+    pair_end(&pair);
+    rig_stop(&rig);
+}
+
 static void bound_and_order(void **state)
 {
     struct buf want;
@@ -453,6 +477,7 @@ int main(void)
         cmocka_unit_test(written_at_once),
         cmocka_unit_test(burst),
         cmocka_unit_test(part_of_a_frame),
+        cmocka_unit_test(last_words_pass_the_bound),
         cmocka_unit_test(bound_and_order),
         cmocka_unit_test(burst_behind_the_end_of_a_turn),
         cmocka_unit_test(answers_pass_the_bound),

@@ -34,6 +34,20 @@ uint32_t engine_remote_return(struct engine_remote *remote, uint32_t max)
     return 0;
 }
 
+void engine_remote_arrives(struct engine_remote *remote, const struct poll_request *request,
+                           struct poll *poll)
+{
+    (void)remote;
+    (void)request;
+    (void)poll;
+}
+
+void engine_remote_forget(struct engine_remote *remote, struct poll *poll)
+{
+    (void)remote;
+    (void)poll;
+}
+
 bool engine_remote_gone(struct engine_remote *remote, struct poll *poll)
 {
     (void)remote;

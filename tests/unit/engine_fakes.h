@@ -192,15 +192,22 @@ void http_upgrade_with(struct http_request *request, const struct ws_ops *ops, v
     upgrading->conn = conn;
 }
 
+void ws_send_last(struct ws *ws, struct frame *frame, enum ws_kind kind)
+{
+    if (ws->is_closed)
+        return;
+    if (kind == WS_TEXT)
+        note("%s: text %.*s", ws->name, (int)frame->len, frame->data);
+    else
+        note("%s: binary %u bytes", ws->name, frame->len);
+}
+
 enum ws_sent ws_send(struct ws *ws, struct frame *frame, enum ws_kind kind)
 {
     if (ws->is_closed || frame->len > ws->room)
         return WS_FULL;
     ws->room -= frame->len;
-    if (kind == WS_TEXT)
-        note("%s: text %.*s", ws->name, (int)frame->len, frame->data);
-    else
-        note("%s: binary %u bytes", ws->name, frame->len);
+    ws_send_last(ws, frame, kind);
     return WS_WRITTEN;
 }
 

@@ -385,6 +385,7 @@ struct sio_socket {
     struct sio_admission admission;
     char *data;
     bool is_connected, is_over, is_full;
+    bool is_recoverable;
 };
 
 struct slice sio_id(const struct sio_socket *socket)
@@ -579,6 +580,15 @@ static void socket_ends(struct sio_socket *socket, const char *reason, bool has_
         sio_hooks_app.on_disconnect(socket, reason, has_moved, rig.app);
     free(socket->data);
     socket->data = NULL;
+}
+
+bool sio_forget(struct sio_socket *socket, store_done_fn *done, void *ctx, struct store_op **slot)
+{
+    if (!socket->is_recoverable)
+        return false;
+    note("%s is forgotten", socket->id);
+    op_add("forgetting", ctx, slot)->on_done = done;
+    return true;
 }
 
 void sio_part(struct sio_socket *socket)

@@ -506,10 +506,10 @@ struct packet *sio_session_stamp(struct packet *packet, struct slice offset)
     return packet_ref(packet);
 }
 
-bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
+bool sio_recovery_begin(struct sio_conn *conn, struct slice nsp, struct slice auth,
                         sio_recovered_fn *done, void *ctx, struct sio_recovery **slot)
 {
-    (void)sio;
+    (void)conn;
     (void)nsp;
     (void)auth;
     (void)done;

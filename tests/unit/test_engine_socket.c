@@ -236,6 +236,30 @@ static void a_full_socket(void **state)
     end_direct(stage, &ws, CLOSE_PEER_CLOSED, "close transport close");
 }
 
+/* We end it: what its client was told before is not lost. Whoever else ends it has nothing more to say. */
+static void the_last_words_to_a_slow_client(void **state)
+{
+    static const struct {
+        enum engine_end how;
+        const char *told, *closed;
+    } rows[] = {
+        { ENGINE_SERVER_DISCONNECT, "w: text 4a\nw: text 41\nw: close",
+          "close server namespace disconnect" },
+        { ENGINE_PING_TIMEOUT, "w: close", "close ping timeout" },
+    };
+    struct stage *stage = *state;
+    struct ws ws;
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        open_direct(stage, &ws, 0);
+        assert_int_equal(send_text(upper.conn, "4a"), ENGINE_QUEUED);
+        assert_int_equal(send_text(upper.conn, "41"), ENGINE_QUEUED);
+        engine_close(upper.conn, rows[i].how);
+        expect(rows[i].told);
+        end_direct(stage, &ws, CLOSE_ENGINE_CLOSED, rows[i].closed);
+    }
+}
+
 /* ---- upgrades here ---------------------------------------------------------------------------------------------------- */
 
 static enum engine_verdict probe(struct stage *stage, struct ws *ws)
@@ -559,6 +583,7 @@ int main(void)
         TEST(never_opened),
         TEST(how_it_ends),
         TEST(a_full_socket),
+        TEST(the_last_words_to_a_slow_client),
         TEST(switched),
         TEST(one_probe_at_a_time),
         TEST(the_session_ends_meanwhile),

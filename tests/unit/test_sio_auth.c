@@ -149,9 +149,12 @@ void sio_join(struct sio_socket *socket, struct slice room, sio_joined_fn *done,
 
 void sio_leave(struct sio_socket *socket, struct slice room)
 {
-    (void)socket;
     rig.is_in = false;
     note("leaves %.*s", (int)room.len, room.data);
+    LIST_EACH (node, spare, &socket->members) {
+        if (slice_equals(LIST_ENTRY(node, struct sio_member, node)->room, room))
+            list_remove(node);
+    }
 }
 
 bool sio_is_in(const struct sio_socket *socket, struct slice room)
@@ -251,6 +254,7 @@ static int start(void **state)
     rig.sio.node = &rig.node;
     rig.socket.sio = &rig.sio;
     list_init(&rig.socket.tasks);
+    list_init(&rig.socket.members);
     rig.app = sio_auth_app.open(&rig.node, &rig.sio);
     return 0;
 }
@@ -537,6 +541,34 @@ static void the_room_of_the_unauthenticated(void **state)
     expect("");
 }
 
+/* Who may do less is in no room any more that only the rights of before opened; a back end's word goes beyond them. */
+static void rights_that_are_withdrawn(void **state)
+{
+    static const char *const rooms[] = { "u:ann", "news", "team", "lobby:1" };
+    struct sio_member members[4] = { { .from = 0 } };
+
+    (void)state;
+    rig.config.unauthenticated_room = NULL;
+    connect_as(
+        token(SECRET, "{\"sub\":\"ann\",\"rooms\":{\"u:{sub}\":[\"join\"],\"news\":[\"join\"]}}"));
+    for (size_t i = 0; i < 4; i++) {
+        members[i].room = slice_of(rooms[i]);
+        list_append(&rig.socket.members, &members[i].node);
+    }
+    renew(
+        token(SECRET, "{\"sub\":\"ann\",\"rooms\":{\"u:{sub}\":[\"join\"],\"news\":[\"emit\"]}}"));
+    expect("leaves news\nack 7 [{\"ok\":true,\"expires\":null}]\n");
+    renew(ending("bob", 100)); /* is refused */
+    expect("ack 7 [{\"error\":\"Token of another subject\",\"code\":\"TOKEN_INVALID\"}]\n");
+    sio_set_identity(&rig.socket, NULL);
+    expect("leaves u:ann\n");
+    renew(token(SECRET, "{\"sub\":\"ann\"}"));
+    expect("leaves lobby:1\nack 7 [{\"ok\":true,\"expires\":null}]\n");
+    assert_ptr_equal(rig.socket.members.next, &members[2].node); /* team */
+    list_remove(&members[2].node);
+    assert_true(list_is_empty(&rig.socket.members));
+}
+
 static void it_moves(void **state)
 {
     struct unpack unpack;
@@ -775,6 +807,28 @@ static void a_renewal_waits_for_keys(void **state)
     assert_true(list_is_empty(&rig.socket.tasks));
 }
 
+/* The provider hangs, and the client renews again and again: its token ends all the same. */
+static void renewals_do_not_keep_an_ended_token(void **state)
+{
+    char *old = maker_secret_token(SECRET, HS256,
+                                   "{\"sub\":\"ann\",\"iss\":\"https://a\",\"exp\":1800000100}");
+
+    (void)state;
+    connect_as(old);
+    free(old);
+    pass(100000 + LEEWAY_MS - 1);
+    expect(EXPIRING(00100));
+    renew(jwks_token);
+    pass(1000);
+    expect("");
+    renew(jwks_token);
+    expect("ack 7 [{\"error\":\"Token expired\",\"code\":\"TOKEN_EXPIRED\"}]\n");
+    pass(rig.config.auth_timeout_ms - 1000 - 1);
+    expect("");
+    pass(64 + 1);
+    expect("part\n[\"signalbox:token_expired\",{}]\ndisconnect\n");
+}
+
 /* It has come in time: the socket is not ended while it is being checked. */
 static void a_renewal_saves_its_socket(void **state)
 {
@@ -818,6 +872,7 @@ int main(void)
         CASE(guessing_is_throttled),
         CASE(rights),
         CASE(the_room_of_the_unauthenticated),
+        CASE(rights_that_are_withdrawn),
         CASE(it_moves),
         CASE(an_end_is_told_of),
         CASE(nobody_wants_a_warning),
@@ -832,6 +887,7 @@ int main(void)
         SLOW(a_client_that_goes_meanwhile),
         SLOW(a_renewal_waits_for_keys),
         SLOW(a_renewal_saves_its_socket),
+        SLOW(renewals_do_not_keep_an_ended_token),
         SLOW(a_socket_that_goes_while_it_renews),
     };
 

@@ -571,6 +571,42 @@ static void who_may_come_back_has_a_grace(void **state)
     }
 }
 
+/* A goodbye is an end once nobody can come back any more; one that its client overtook is none. */
+static void a_goodbye_that_was_overtaken(void **state)
+{
+    (void)state;
+    a.is_recoverable = true;
+    begin_a();
+    socket_says(&a, "[\"chat\"]", 0);
+    buf_clear(&rig.notes);
+    socket_ends(&a, "client namespace disconnect", false);
+    expect("a is forgotten");
+    answer_call(RESULT_OK, 204, "");
+    expect_nothing();
+    answer_op("forgetting", RESULT_CONFLICT);
+    rig_configure(NULL, NULL);
+    pass(60000);
+    expect_nothing();
+}
+
+static void a_goodbye_in_time(void **state)
+{
+    static const enum result results[] = { RESULT_OK, RESULT_NOT_FOUND, RESULT_UNCERTAIN };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        stop(state);
+        start(state);
+        a.is_recoverable = true;
+        begin_a();
+        socket_ends(&a, "server namespace disconnect", false);
+        expect("a is forgotten");
+        answer_op("forgetting", results[i]);
+        expect("set /|a n1.1 server namespace disconnect at 0 grace 0");
+        answer_op("set", RESULT_OK);
+    }
+}
+
 /* A node that is killed sets no grace: then it is the lease that leaves the time. */
 static void a_long_grace_makes_a_long_lease(void **state)
 {
@@ -860,6 +896,8 @@ int main(void)
         TEST(the_client_goes_while_it_is_decided),
         TEST(an_end_is_written),
         TEST(who_may_come_back_has_a_grace),
+        TEST(a_goodbye_that_was_overtaken),
+        TEST(a_goodbye_in_time),
         TEST(a_long_grace_makes_a_long_lease),
         TEST(an_end_waits_for_the_last_event),
         TEST(what_redis_did_not_take_is_said_again),

@@ -20,6 +20,7 @@ enum { ROOMS_MAX = 4, ENTRIES_MAX = 8, NOTES_MAX = 8192 };
 
 #define PID "pid-pid-pid-pid-pid-"
 #define ID  "id-id-id-id-id-id-id"
+#define SID "sid-of-the-connectio"
 
 struct store_op {
     int unused;
@@ -53,6 +54,7 @@ static struct world {
     resume_fn *on_loaded;
     channel_batch_fn *on_read;
     struct room *reading;
+    store_done_fn *on_taken; /* NULL: nothing is being taken */
     store_done_fn *on_saved;
     void *ctx, *saved_ctx;
     deadline_fn *on_due;
@@ -117,12 +119,18 @@ void resume_load(struct store *store, struct slice realm, struct slice secret, r
     wait_in(slot);
 }
 
-void resume_save(struct store *store, struct slice realm, struct slice secret, struct slice state,
+static void check_id(const struct resume_id *id)
+{
+    assert_true(slice_is(id->realm, "default"));
+    assert_true(slice_is(id->secret, PID));
+    assert_true(slice_is(id->holder, SID));
+}
+
+void resume_save(struct store *store, const struct resume_id *id, struct slice state,
                  uint32_t ttl_ms, store_done_fn *done, void *ctx, struct store_op **slot)
 {
     (void)store;
-    (void)realm;
-    assert_true(slice_is(secret, PID));
+    check_id(id);
     assert_true(ttl_ms > world.config.recovery_ms);
     buf_clear(&world.state);
     assert_true(buf_add_slice(&world.state, state));
@@ -132,28 +140,36 @@ void resume_save(struct store *store, struct slice realm, struct slice secret, s
     (void)slot; /* answered at once, or never */
 }
 
-void resume_keep(struct store *store, struct slice realm, struct slice secret, uint32_t ttl_ms,
+void resume_keep(struct store *store, const struct resume_id *id, uint32_t ttl_ms,
                  store_done_fn *done, void *ctx, struct store_op **slot)
 {
     (void)store;
-    (void)realm;
-    (void)secret;
     (void)done;
     (void)ctx;
     (void)slot;
+    check_id(id);
     note("keep for %u", (unsigned)ttl_ms);
 }
 
-void resume_forget(struct store *store, struct slice realm, struct slice secret,
-                   store_done_fn *done, void *ctx, struct store_op **slot)
+void resume_forget(struct store *store, const struct resume_id *id, store_done_fn *done, void *ctx,
+                   struct store_op **slot)
 {
     (void)store;
-    (void)realm;
-    (void)secret;
-    (void)done;
-    (void)ctx;
     (void)slot;
+    check_id(id);
     note("forget");
+    if (done != NULL)
+        done(RESULT_CONFLICT, ctx);
+}
+
+void resume_take(struct store *store, const struct resume_id *id, store_done_fn *done, void *ctx,
+                 struct store_op **slot)
+{
+    (void)store;
+    check_id(id);
+    world.on_taken = done;
+    world.ctx = ctx;
+    wait_in(slot);
 }
 
 void channel_read(struct store *store, const struct channel_id *id, uint64_t cursor,
@@ -202,6 +218,15 @@ static void answer_read(enum result result)
     world.on_read(result, result == RESULT_OK ? &world.reading->batch : NULL, world.ctx);
 }
 
+static void answer_take(enum result result)
+{
+    store_done_fn *done = world.on_taken;
+
+    *world.pending = NULL;
+    world.on_taken = NULL;
+    done(result, world.ctx);
+}
+
 /* ---- what stands below ------------------------------------------------------------------------------- */
 
 void deadline_init(struct deadline *deadline)
@@ -227,6 +252,18 @@ void deadline_clear(struct deadline *deadline)
 void engine_random_id(char out[ENGINE_ID_LEN + 1])
 {
     strcpy(out, PID);
+}
+
+const char *engine_sid(const struct engine_conn *conn)
+{
+    (void)conn;
+    return SID;
+}
+
+void sio_socket_yield(struct sio_socket *socket)
+{
+    assert_ptr_equal(socket, &world.socket);
+    note("yield");
 }
 
 struct slice sio_id(const struct sio_socket *socket)
@@ -414,6 +451,7 @@ static int setup(void **state)
     };
     world.node.config = &world.config;
     world.sio.node = &world.node;
+    world.conn.sio = &world.sio;
     world.socket = (struct sio_socket){ .sio = &world.sio, .conn = &world.conn, .nsp = nsp };
     strcpy(world.socket.id, ID);
     world.socket.state = SIO_CONNECTED;
@@ -491,7 +529,7 @@ static void come_back_to(const char *nsp, const char *places)
     sio_session_make_tag(PID, tag);
     snprintf(auth, sizeof auth, "{\"pid\":\"" PID "\",\"offset\":\"%.*s%s\"}", SIO_OFFSET_TAG_LEN,
              tag, places);
-    assert_true(sio_recovery_begin(&world.sio, slice_of(nsp), slice_of(auth), on_done, &world,
+    assert_true(sio_recovery_begin(&world.conn, slice_of(nsp), slice_of(auth), on_done, &world,
                                    &world.slot));
     assert_non_null(world.slot);
 }
@@ -502,12 +540,25 @@ static void come_back(const char *places)
     answer_load();
 }
 
-static void read_all(void)
+static void read_rooms(void)
 {
     for (int i = 0; i < 3 && !world.is_over; i++)
         answer_read(RESULT_OK);
+}
+
+static void read_all(void)
+{
+    read_rooms();
+    if (world.on_taken != NULL)
+        answer_take(RESULT_OK);
     assert_true(world.is_over);
     assert_null(world.slot);
+}
+
+static void expect_count_of_failures(uint64_t count)
+{
+    assert_int_equal(world.node.metrics.socketio_recoveries[false], count);
+    assert_int_equal(world.node.metrics.socketio_recoveries[true], 0);
 }
 
 static void expect_failure(void)
@@ -515,7 +566,7 @@ static void expect_failure(void)
     assert_true(world.is_over);
     assert_null(world.recovery);
     assert_null(world.slot);
-    assert_int_equal(world.node.metrics.socketio_recoveries[false], 1);
+    expect_count_of_failures(1);
 }
 
 static void go_on(void)
@@ -619,6 +670,7 @@ static void test_a_long_read(void **state)
     room_event(r, "42[\"b\"]");
     answer_read(RESULT_OK);
     assert_int_equal(r->asked, 31);
+    answer_take(RESULT_OK);
     go_on();
     expect_notes("in '" ID "' as 0 from 20 after 20\n"
                  "in '' as 1 from 10 after 10\n"
@@ -644,11 +696,11 @@ static void test_auth_without_it(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (sio_recovery_begin(&world.sio, slice_of("/"), slice_of(rows[i]), on_done, &world,
+        if (sio_recovery_begin(&world.conn, slice_of("/"), slice_of(rows[i]), on_done, &world,
                                &world.slot))
             fail_msg("%s", rows[i]);
     world.config.recovery_ms = 0;
-    assert_false(sio_recovery_begin(&world.sio, slice_of("/"),
+    assert_false(sio_recovery_begin(&world.conn, slice_of("/"),
                                     slice_of("{\"pid\":\"" PID "\",\"offset\":\"" TAG "\"}"),
                                     on_done, &world, &world.slot));
 }
@@ -688,11 +740,12 @@ static void test_broken_states(void **state)
         world.state.len = len;
         world.is_over = false;
         come_back("");
-        for (int i = 0; i < 3 && !world.is_over; i++)
-            answer_read(RESULT_OK);
-        assert_true(world.is_over);
-        if (world.recovery != NULL)
+        if (!world.is_over)
+            read_all();
+        if (world.recovery != NULL) {
             assert_false(sio_recovery_apply(world.recovery, &world.socket));
+            expect_notes("forget\n");
+        }
         sio_recovery_destroy(&world.recovery);
         assert_string_equal(world.socket.id, "new");
         assert_null(world.socket.session);
@@ -729,7 +782,7 @@ static void test_wrong_tag(void **state)
 {
     (void)state;
     write_state(30);
-    assert_true(sio_recovery_begin(&world.sio, slice_of("/"),
+    assert_true(sio_recovery_begin(&world.conn, slice_of("/"),
                                    slice_of("{\"pid\":\"" PID "\",\"offset\":\"abcd.2-v\"}"),
                                    on_done, &world, &world.slot));
     answer_load();
@@ -821,6 +874,8 @@ static void test_no_room_for_it(void **state)
     read_all();
     world.room_left = 20;
     assert_false(sio_recovery_apply(world.recovery, &world.socket));
+    expect_notes("forget\n");
+    expect_count_of_failures(1);
     assert_null(world.socket.session);
     assert_string_equal(world.socket.id, "new");
 }
@@ -896,6 +951,8 @@ static void test_identity_has_ended(void **state)
     come_back("");
     read_all();
     assert_false(sio_recovery_apply(world.recovery, &world.socket));
+    expect_notes("forget\n");
+    expect_count_of_failures(1);
     assert_null(world.socket.identity);
     assert_null(world.socket.session);
     assert_string_equal(world.socket.id, "new");
@@ -905,7 +962,7 @@ static void test_cancelled_at_each_step(void **state)
 {
     (void)state;
     write_state(30);
-    for (int steps = 0; steps < 4; steps++) {
+    for (int steps = 0; steps < 5; steps++) {
         come_back_to("/", "");
         if (steps > 0)
             answer_load();
@@ -914,6 +971,24 @@ static void test_cancelled_at_each_step(void **state)
         sio_recovery_destroy(&world.slot);
         assert_false(world.is_over);
         expect_notes("cancel\n");
+    }
+}
+
+/* Its goodbye, or Redis, was faster. */
+static void test_it_cannot_be_taken(void **state)
+{
+    static const enum result results[] = { RESULT_NOT_FOUND, RESULT_UNAVAILABLE, RESULT_UNCERTAIN };
+
+    (void)state;
+    write_state(30);
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        world.is_over = false;
+        world.node.metrics.socketio_recoveries[false] = 0;
+        come_back("");
+        read_rooms();
+        assert_false(world.is_over);
+        answer_take(results[i]);
+        expect_failure();
     }
 }
 
@@ -939,6 +1014,38 @@ static void test_save_that_failed(void **state)
     assert_int_equal(world.saves, 2);
     world.on_saved(RESULT_OK, world.saved_ctx);
     assert_int_equal(world.due_ms, 61000);
+}
+
+/* Its client has come back elsewhere. */
+static void test_somebody_else_holds_it(void **state)
+{
+    (void)state;
+    sio_session_create(&world.socket, NULL);
+    sio_session_save(&world.socket);
+    world.on_saved(RESULT_CONFLICT, world.saved_ctx);
+    expect_notes("yield\n");
+}
+
+static void on_forgotten(enum result result, void *ctx)
+{
+    assert_ptr_equal(ctx, &world);
+    note("%s", result_name(result));
+}
+
+static void test_what_came_of_a_goodbye(void **state)
+{
+    static const struct sio_end goodbye = { .leave = CHANNEL_LEAVE_IN_ORDER };
+    struct store_op *slot = NULL;
+
+    (void)state;
+    assert_false(sio_forget(&world.socket, on_forgotten, &world, &slot));
+    sio_session_create(&world.socket, NULL);
+    assert_false(sio_forget(&world.socket, on_forgotten, &world, &slot)); /* nothing is written */
+    sio_session_save(&world.socket);
+    assert_true(sio_forget(&world.socket, on_forgotten, &world, &slot));
+    expect_notes("forget\nconflict\n");
+    sio_session_end(&world.socket, &goodbye);
+    expect_notes("");
 }
 
 static void test_state_that_is_too_large(void **state)
@@ -985,7 +1092,7 @@ static void test_ends(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        sio_session_create(&world.socket, NULL);
+        sio_session_create(&world.socket, PID);
         sio_session_end(&world.socket, &rows[i].end);
         expect_notes(rows[i].notes);
         assert_null(world.socket.session);
@@ -1029,8 +1136,11 @@ int main(void)
         TEST(test_leaves_by_another_channel),
         TEST(test_identity_has_ended),
         TEST(test_cancelled_at_each_step),
+        TEST(test_it_cannot_be_taken),
         TEST(test_how_long_rooms_keep),
         TEST(test_save_that_failed),
+        TEST(test_somebody_else_holds_it),
+        TEST(test_what_came_of_a_goodbye),
         TEST(test_state_that_is_too_large),
         TEST(test_recovery_is_switched_off_and_on),
         TEST(test_ends),

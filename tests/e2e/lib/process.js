@@ -98,18 +98,36 @@ export class Child {
   }
 }
 
-/** Runs a program to its end; returns { code, stdout, stderr }. */
-export async function run(file, args, { input, env } = {}) {
-  const child = spawn(file, args, { env: { ...process.env, ...env } });
+/** Runs a program to its end; returns { code, stdout, stderr }. One that takes longer than `ms` is killed, with what it
+ *  has started, and that is a failure which says what it was doing. */
+export async function run(file, args, { input, env, ms = 60000 } = {}) {
+  const child = spawn(file, args, { env: { ...process.env, ...env }, detached: true }); // a group of its own
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => (stdout += chunk));
   child.stderr.on('data', (chunk) => (stderr += chunk));
   child.stdin.on('error', () => {});
   child.stdin.end(input ?? '');
-  const code = await new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.on('close', resolve);
-  });
-  return { code, stdout, stderr };
+  const kill = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch { /* they have just ended */ }
+  };
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    kill();
+  }, ms);
+  process.on('exit', kill);
+  try {
+    const code = await new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', resolve);
+    });
+    if (isLate) throw new Error(`not over after ${ms} ms: ${[file, ...args].join(' ')}\n${stdout}${stderr}`);
+    return { code, stdout, stderr };
+  } finally {
+    clearTimeout(timer);
+    process.off('exit', kill);
+  }
 }

@@ -126,8 +126,8 @@ bool engine_has_room(const struct engine_conn *conn, size_t bytes);
 /* Could a packet go to the client at once? A GET is held, or nothing waits for the WebSocket. */
 bool engine_is_writable(const struct engine_conn *conn);
 
-/* Ends it; what waits is still sent where `how` is ENGINE_SERVER_DISCONNECT. on_close follows,
- * never before this returns. May be called again: the first reason stays. */
+/* Ends it; what waits is still sent where `how` is ENGINE_SERVER_DISCONNECT (to a WebSocket within
+ * --write-timeout, to a client that polls with its next GETs, within 30 s). on_close follows, never before this returns. May be called again: the first reason stays. */
 void engine_close(struct engine_conn *conn, enum engine_end how);
 
 /* The upper layer has come to rest: see is_at_rest. */

@@ -131,20 +131,31 @@ static void on_attached_message(struct carrier *carrier, struct slice message, e
     buf_fini(&room);
 }
 
-enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind)
+/* As it is written: a reference of the caller's. */
+static struct frame *message_of(const struct carrier *carrier, struct frame *frame,
+                                enum ws_kind *kind)
 {
     const struct eio_style style = { .version = (enum engine_version)carrier->version,
                                      .has_b64 = carrier->has_b64 };
-    struct frame *message = frame_ref(frame);
-    enum ws_sent sent;
 
-    if (kind == WS_BINARY) {
-        frame_unref(&message);
-        message = eio_attachment(&style, frame, &kind);
-    }
-    sent = ws_send(carrier->ws, message, kind);
+    return *kind == WS_BINARY ? eio_attachment(&style, frame, kind) : frame_ref(frame);
+}
+
+enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind)
+{
+    struct frame *message = message_of(carrier, frame, &kind);
+    enum ws_sent sent = ws_send(carrier->ws, message, kind);
+
     frame_unref(&message);
     return sent;
+}
+
+void carrier_send_last(struct carrier *carrier, struct frame *frame, enum ws_kind kind)
+{
+    struct frame *message = message_of(carrier, frame, &kind);
+
+    ws_send_last(carrier->ws, message, kind);
+    frame_unref(&message);
 }
 
 size_t carrier_pending_bytes(const struct carrier *carrier)

@@ -69,6 +69,8 @@ static void finish(struct engine_conn *conn)
         engine_conn_enter(conn, CONN_CLOSING);
         return;
     }
+    if (conn->state == CONN_SOCKET && conn->end == ENGINE_SERVER_DISCONNECT)
+        engine_conn_send_rest(conn);
     engine_conn_enter(conn, CONN_OVER);
     if (get != NULL)
         engine_conn_farewell(conn, get);

@@ -64,10 +64,12 @@ static void visit_poll(struct visit *visit, const struct poll_request *poll)
     if (visitor == NULL)
         visitor = visitor_create(engine, visit->request);
     visit_end(visit);
-    if (engine_is_ours(engine, poll->sid))
+    if (engine_is_ours(engine, poll->sid)) { /* maybe since its head came */
+        engine_remote_forget(engine->remote, &visitor->poll);
         engine_poll(engine, poll, &visitor->poll);
-    else
+    } else {
         engine_remote_poll(engine->remote, poll, &visitor->poll);
+    }
 }
 
 /* ---- handshakes ----------------------------------------------------------------------------------------------- */
@@ -304,7 +306,7 @@ void engine_handle(struct http_request *request, void *ctx)
     }
 }
 
-/* A POST for one of ours: that one is under way is worth knowing, and that it broke off. */
+/* A POST: that one is under way is worth knowing to its connection's node, and that it broke off. */
 void engine_arrives(struct http_request *request, void *ctx)
 {
     struct engine *engine = ctx;
@@ -313,11 +315,13 @@ void engine_arrives(struct http_request *request, void *ctx)
 
     read_wish(engine, request, &wish);
     if (wish.method != HTTP_POST || wish.is_upgrade || !wish.is_polling ||
-        !engine_is_sid(wish.sid) || !engine_is_ours(engine, wish.sid) ||
-        !engine_is_welcome(engine, http_header(request, "origin")))
+        !engine_is_sid(wish.sid) || !engine_is_welcome(engine, http_header(request, "origin")))
         return;
     poll = poll_of(request, &wish);
-    engine_poll_arrives(engine, &poll, &visitor_create(engine, request)->poll);
+    if (engine_is_ours(engine, wish.sid))
+        engine_poll_arrives(engine, &poll, &visitor_create(engine, request)->poll);
+    else if (wish.version != 0)
+        engine_remote_arrives(engine->remote, &poll, &visitor_create(engine, request)->poll);
 }
 
 /* One that is too large leaves its connection alone; one that breaks off ends it. */
@@ -326,8 +330,10 @@ void engine_refused(struct http_request *request, int status, void *ctx)
     enum { TOO_LARGE = 413, UNAVAILABLE = 503 };
     struct visit visit = { .engine = ctx, .request = request, .arriving = http_waiting(request) };
 
-    if (visit.arriving != NULL && status != TOO_LARGE)
+    if (visit.arriving != NULL && status != TOO_LARGE) {
         engine_poll_gone(&visit.arriving->poll);
+        engine_remote_gone(visit.engine->remote, &visit.arriving->poll);
+    }
     engine_headers_init(&visit.headers, visit.engine, request);
     if (status == UNAVAILABLE)
         buf_add_text(&visit.headers, "Retry-After: 1\r\n");

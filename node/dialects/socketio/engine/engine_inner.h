@@ -190,14 +190,22 @@ void engine_conn_dismiss(struct engine_conn *conn);
 struct engine_remote *engine_remote_create(struct engine *engine);
 void engine_remote_destroy(struct engine_remote **remote); /* its polls have ended */
 
+/* The head of a POST has come, not yet its body; engine_remote_poll() follows, or one of the two below. It may be
+ * answered, never before this returns. */
+void engine_remote_arrives(struct engine_remote *remote, const struct poll_request *request,
+                           struct poll *poll);
+
 /* Asks the owner; poll->ops->answer follows, never before this returns. poll->conn stays NULL. */
 void engine_remote_poll(struct engine_remote *remote, const struct poll_request *request,
                         struct poll *poll);
 /* We drain: at most so many GETs return soon, with nothing if need be; their clients go on elsewhere. Says how
  * many. */
 uint32_t engine_remote_return(struct engine_remote *remote, uint32_t max);
-/* False: it is not one of these. */
+/* Its client went away, or it broke off: the owner hears of it. False: it is not one of these. */
 bool engine_remote_gone(struct engine_remote *remote, struct poll *poll);
+
+/* It is answered by somebody else after all. No-op when it is not one of these. */
+void engine_remote_forget(struct engine_remote *remote, struct poll *poll);
 
 /* ---- a connection ----------------------------------------------------------------------------------- */
 
@@ -268,6 +276,9 @@ void engine_conn_send_pong(struct engine_conn *conn, struct slice data);
 
 /* The WebSocket has room: what waits goes on. */
 void engine_conn_flush_socket(struct engine_conn *conn);
+
+/* It ends: what waits is the WebSocket's business now, which sends it before it is closed. */
+void engine_conn_send_rest(struct engine_conn *conn);
 
 /* on_drain, when it was promised and nothing waits any more. */
 void engine_conn_drained(struct engine_conn *conn);
@@ -401,6 +412,9 @@ void carrier_refuse(struct carrier *carrier);
 void carrier_end(struct carrier *carrier);
 
 enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind);
+
+/* Whatever waits already: it ends behind this, within --write-timeout. */
+void carrier_send_last(struct carrier *carrier, struct frame *frame, enum ws_kind kind);
 size_t carrier_pending_bytes(const struct carrier *carrier);
 void carrier_init_ops(struct engine *engine);
 

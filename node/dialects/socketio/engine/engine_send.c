@@ -166,6 +166,16 @@ void engine_conn_flush_socket(struct engine_conn *conn)
     engine_conn_drained(conn);
 }
 
+void engine_conn_send_rest(struct engine_conn *conn)
+{
+    struct ws_item item;
+
+    while (engine_conn_take_waiting(conn, &item)) {
+        carrier_send_last(conn->carrier, item.frame, item.kind);
+        frame_unref(&item.frame);
+    }
+}
+
 void engine_conn_drained(struct engine_conn *conn)
 {
     if (!conn->owes_drain || !engine_conn_is_live(conn) || has_waiting(conn))

@@ -126,6 +126,7 @@ void visitor_forget(struct visitor **visitor)
     if (*visitor == NULL)
         return;
     engine_poll_forget(&(*visitor)->poll);
+    engine_remote_forget((*visitor)->engine->remote, &(*visitor)->poll);
     free(*visitor);
     *visitor = NULL;
 }

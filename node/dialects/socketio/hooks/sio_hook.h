@@ -77,6 +77,7 @@ struct sio_hook_guest {
     struct list events;
     size_t event_count, event_bytes;
     struct hook_call *call;
+    struct store_op *forgetting; /* it said goodbye: it is being seen whether that was in time */
     struct sio_hook_turn turn;
     struct sio_hook_session *session; /* NULL: nobody wants to hear of its end */
     const char *reason;               /* it has ended */
@@ -103,6 +104,9 @@ bool sio_hook_guest_add(struct sio_hook_guest *guest, const char *url,
 /* What it was busy with is over: the next event, or rest. The guest may be gone afterwards. */
 void sio_hook_guest_go(struct sio_hook_guest *guest);
 
+/* Its socket says goodbye, and leaves: whether that is an end is known later. */
+void sio_hook_guest_part(struct sio_hook_guest *guest, struct sio_socket *socket);
+
 /* Its socket is over; `reason` is a constant. The guest may be gone afterwards. */
 void sio_hook_guest_leave(struct sio_hook_guest *guest, const char *reason);
 
@@ -122,6 +126,9 @@ void sio_hook_sessions_destroy(struct sio_hook_sessions **sessions);
 struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessions,
                                                 const struct sio_socket *socket,
                                                 store_done_fn *begun, void *ctx);
+
+/* Those who said goodbye, or were disconnected, do not come back. */
+bool sio_hook_is_goodbye(const char *reason);
 
 /* How long an owner may be silent: a node that dies gives its sessions no less grace than one that lives. */
 uint32_t sio_hook_lease_ms(const struct config *config);

@@ -5,7 +5,8 @@
  * events.
  *
  * What a client has said before it went is still passed on: then the guest outlives its socket (hooks->leaving),
- * and its end is told when the last of its events is over.
+ * and its end is told when the last of its events is over. A goodbye that its client overtook, coming back on another
+ * node, is no end: the session is that node's.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -99,6 +100,7 @@ void sio_hook_guest_destroy(struct sio_hook_guest **guest)
     *guest = NULL;
     unlist(gone);
     hook_cancel(&gone->call);
+    store_cancel(&gone->forgetting);
     while (!list_is_empty(&gone->events)) {
         struct waiting_event *event = take_event(gone);
 
@@ -127,6 +129,21 @@ void sio_hook_guest_hold(struct sio_hook_guest *guest)
 {
     if (guest->task.socket == NULL && guest->socket != NULL)
         sio_task_begin(guest->socket, &guest->task, on_socket_gone);
+}
+
+static void on_forgotten(enum result result, void *ctx)
+{
+    struct sio_hook_guest *guest = ctx;
+
+    if (result == RESULT_CONFLICT)
+        sio_hook_session_release(&guest->session);
+    sio_hook_guest_go(guest);
+}
+
+void sio_hook_guest_part(struct sio_hook_guest *guest, struct sio_socket *socket)
+{
+    if (guest->session != NULL)
+        sio_forget(socket, on_forgotten, guest, &guest->forgetting);
 }
 
 void sio_hook_guest_leave(struct sio_hook_guest *guest, const char *reason)
@@ -159,7 +176,7 @@ static void rest(struct sio_hook_guest *guest)
 
 static bool is_busy(const struct sio_hook_guest *guest)
 {
-    return guest->call != NULL || guest->turn.is_open;
+    return guest->call != NULL || guest->turn.is_open || guest->forgetting != NULL;
 }
 
 /* An idle one's event does not wait here at all. */

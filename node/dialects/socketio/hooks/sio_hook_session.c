@@ -297,11 +297,15 @@ uint32_t sio_hook_lease_ms(const struct config *config)
     return grace > ENDS_LEASE_MIN_MS ? grace : ENDS_LEASE_MIN_MS;
 }
 
-/* Those who said goodbye do not come back. */
+bool sio_hook_is_goodbye(const char *reason)
+{
+    return strcmp(reason, "client namespace disconnect") == 0 ||
+           strcmp(reason, "server namespace disconnect") == 0;
+}
+
 static uint32_t grace_ms(const struct config *config, const char *reason)
 {
-    if (config->recovery_ms == 0 || strcmp(reason, "client namespace disconnect") == 0 ||
-        strcmp(reason, "server namespace disconnect") == 0)
+    if (config->recovery_ms == 0 || sio_hook_is_goodbye(reason))
         return 0;
     return config->disconnect_grace_ms;
 }

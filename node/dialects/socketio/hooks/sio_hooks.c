@@ -72,6 +72,8 @@ static void on_disconnect(struct sio_socket *socket, const char *reason, bool ha
         return;
     if (has_moved)
         sio_hook_session_release(&guest->session);
+    else if (sio_hook_is_goodbye(reason))
+        sio_hook_guest_part(guest, socket);
     sio_hook_guest_leave(guest, reason);
 }
 

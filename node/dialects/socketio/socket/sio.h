@@ -90,7 +90,8 @@ struct slice sio_namespace(const struct sio_socket *socket); /* "/", "/admin" */
 struct slice sio_realm(const struct sio_socket *socket);
 const struct engine_handshake *sio_handshake(const struct sio_socket *socket);
 
-/* Who it is; NULL: nobody is known. Takes a reference. Setting another one (renewal) re-arms warning and end. */
+/* Who it is; NULL: nobody is known. Takes a reference. Setting another one (renewal) re-arms warning and end, and takes
+ * the socket out of the rooms that only the one before might join. */
 struct jwt *sio_identity(const struct sio_socket *socket);
 void sio_set_identity(struct sio_socket *socket, struct jwt *identity);
 
@@ -114,6 +115,10 @@ bool sio_can_take(const struct sio_socket *socket);
 void sio_ack(struct sio_socket *socket, uint64_t ack_id, struct slice args);
 void sio_ack_binary(struct sio_socket *socket, uint64_t ack_id, struct slice args,
                     const struct slice *attachments, size_t attachment_count);
+
+/* In on_disconnect, of one that said goodbye or was disconnected: nobody is to come back as it. CONFLICT: its client
+ * did before that, and it lives there: this is no end. False: nobody can anyway, and `done` does not run. */
+bool sio_forget(struct sio_socket *socket, store_done_fn *done, void *ctx, struct store_op **slot);
 
 /* It is about to be disconnected: what it is sent until then goes straight to its client, and it is not recovered. */
 void sio_part(struct sio_socket *socket);

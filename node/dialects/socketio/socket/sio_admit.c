@@ -320,6 +320,6 @@ void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice a
     copy_auth(auth, &admission->auth);
     admission->socket = sio_socket_create(conn, nsp, id);
     admission->socket->admission = admission;
-    if (!sio_recovery_begin(conn->sio, nsp, auth, on_recovered, admission, &admission->recovery))
+    if (!sio_recovery_begin(conn, nsp, auth, on_recovered, admission, &admission->recovery))
         ask_next(admission);
 }

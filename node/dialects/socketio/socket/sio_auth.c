@@ -20,19 +20,6 @@ struct jwt *sio_identity(const struct sio_socket *socket)
     return socket->identity;
 }
 
-void sio_set_identity(struct sio_socket *socket, struct jwt *identity)
-{
-    struct jwt *old = socket->identity;
-
-    if (socket->state == SIO_OVER)
-        return;
-    socket->identity = identity != NULL ? jwt_ref(identity) : NULL;
-    jwt_unref(&old);
-    sio_session_save(socket);
-    if (socket->state == SIO_CONNECTED)
-        sio_auth_settle(socket);
-}
-
 static bool is_open_to_all(const struct config *config, struct slice room)
 {
     const struct strings *patterns = &config->unauthenticated_rooms;
@@ -43,13 +30,47 @@ static bool is_open_to_all(const struct config *config, struct slice room)
     return false;
 }
 
+/* `identity` is NULL: nobody's. */
+static bool allows(const struct node *node, const struct jwt *identity, struct slice room,
+                   enum jwt_right right)
+{
+    if (identity != NULL)
+        return jwt_allows(identity, node->config, room, right);
+    return right == JWT_RIGHT_JOIN &&
+           (!jwts_is_configured(node->jwts) || is_open_to_all(node->config, room));
+}
+
 bool sio_allows(const struct sio_socket *socket, struct slice room, enum jwt_right right)
 {
-    const struct config *config = socket->sio->node->config;
+    return allows(socket->sio->node, socket->identity, room, right);
+}
 
-    if (socket->identity != NULL)
-        return jwt_allows(socket->identity, config, room, right);
-    return right == JWT_RIGHT_JOIN && (!sio_is_restricted(socket) || is_open_to_all(config, room));
+/* Rooms that it might have joined as who it was, and might not now. What hooks and back ends made it join beyond its
+ * rights stays. */
+static void leave_rooms(struct sio_socket *socket, const struct jwt *old)
+{
+    const struct node *node = socket->sio->node;
+
+    LIST_EACH (at, spare, &socket->members) {
+        struct slice room = LIST_ENTRY(at, struct sio_member, node)->room;
+
+        if (allows(node, old, room, JWT_RIGHT_JOIN) && !sio_allows(socket, room, JWT_RIGHT_JOIN))
+            sio_leave(socket, room);
+    }
+}
+
+void sio_set_identity(struct sio_socket *socket, struct jwt *identity)
+{
+    struct jwt *old = socket->identity;
+
+    if (socket->state == SIO_OVER)
+        return;
+    socket->identity = identity != NULL ? jwt_ref(identity) : NULL;
+    leave_rooms(socket, old);
+    jwt_unref(&old);
+    sio_session_save(socket);
+    if (socket->state == SIO_CONNECTED)
+        sio_auth_settle(socket);
 }
 
 void sio_auth_end(struct sio_socket *socket)
@@ -104,13 +125,19 @@ static void wait_towards(struct sio_socket *socket, int64_t left_ms, deadline_fn
     deadline_set(socket->sio->deadlines, &socket->expiry, step, on_due);
 }
 
+/* One that came in time may save the socket; those that come now are refused. No check takes longer. */
+static bool waits_for_renewal(const struct sio_socket *socket, int64_t left_ms)
+{
+    return sio_auth_is_renewing(socket) &&
+           left_ms > -(int64_t)socket->sio->node->config->auth_timeout_ms;
+}
+
 static void on_end_due(struct deadline *deadline)
 {
     struct sio_socket *socket = LIST_ENTRY(deadline, struct sio_socket, expiry);
     int64_t left_ms = end_ms(socket) - now_ms(socket);
 
-    /* a token that is being checked may save it, and that does not take for ever */
-    if (left_ms > 0 || sio_auth_is_renewing(socket)) {
+    if (left_ms > 0 || waits_for_renewal(socket, left_ms)) {
         wait_towards(socket, left_ms, on_end_due);
         return;
     }

@@ -386,11 +386,14 @@ static const struct denial *renewal_fault(const struct sio_auth *app,
                                                   0 };
     static const struct denial missing = { "Token required", "TOKEN_REQUIRED", 0 };
     static const struct denial renewing = { "A renewal is under way", "TRY_AGAIN", 0 };
+    static const struct denial too_late = { "Token expired", "TOKEN_EXPIRED", 0 };
 
     if (!jwts_is_configured(app->node->jwts))
         return &not_configured;
     if (token.len == 0)
         return &missing;
+    if (sio_auth_has_ended(socket))
+        return &too_late;
     return sio_auth_is_renewing(socket) ? &renewing : NULL;
 }
 

@@ -2,12 +2,13 @@
 /*
  * Recovery, step by step:
  *
- *     load the state → check it against the offset → read each room after the client's cursor → done
+ *     load the state → check it against the offset → read each room after the client's cursor → take it → done
  *
  *     from ≤ start ≤ cursor        of each place: where it was joined, where the client is, what was read
  *
  * It fails, and that is no error, when anything that the client missed is not there any more, or was more than
- * may wait for a client, or made its socket into something else than it was.
+ * may wait for a client, or made its socket into something else than it was. Taking decides between a client that
+ * comes back and its goodbye on another node: whichever is first counts.
  */
 #include "sio_recover.h"
 
@@ -38,6 +39,7 @@ struct place {
 
 struct sio_recovery {
     struct sio *sio;
+    struct sio_conn *conn; /* that wants it */
     sio_recovered_fn *done;
     void *ctx;
     struct sio_recovery **slot; /* the owner's; NULL once it was told */
@@ -78,16 +80,21 @@ void sio_recovery_destroy(struct sio_recovery **recovery)
     free(gone);
 }
 
+static void count(const struct sio_recovery *recovery, bool is_recovered)
+{
+    recovery->sio->node->metrics.socketio_recoveries[is_recovered]++;
+}
+
 static void finish(struct sio_recovery *recovery, bool is_recovered)
 {
-    struct metrics *metrics = &recovery->sio->node->metrics;
     sio_recovered_fn *done = recovery->done;
     void *ctx = recovery->ctx;
 
     *recovery->slot = NULL;
-    metrics->socketio_recoveries[is_recovered]++;
-    if (!is_recovered)
+    if (!is_recovered) {
+        count(recovery, false);
         sio_recovery_destroy(&recovery);
+    }
     done(recovery, ctx);
 }
 
@@ -222,13 +229,37 @@ static void on_read(enum result result, const struct channel_batch *batch, void 
     read_on(recovery);
 }
 
+static struct resume_id id_of(const struct sio_recovery *recovery)
+{
+    return (struct resume_id){
+        .realm = sio_default_realm(),
+        .secret = slice_of(recovery->pid),
+        .holder = slice_of(engine_sid(recovery->conn->engine)),
+    };
+}
+
+static void on_taken(enum result result, void *ctx)
+{
+    finish(ctx, result == RESULT_OK);
+}
+
+static void take(struct sio_recovery *recovery)
+{
+    const struct resume_id id = id_of(recovery);
+
+    resume_take(recovery->sio->node->store, &id, on_taken, recovery, &recovery->asking);
+}
+
 static void read_on(struct sio_recovery *recovery)
 {
     struct sio_channel channel;
     struct place *place;
 
     if (recovery->reading == recovery->count) {
-        finish(recovery, has_order(recovery));
+        if (has_order(recovery))
+            take(recovery);
+        else
+            finish(recovery, false);
         return;
     }
     place = &recovery->places[recovery->reading];
@@ -348,11 +379,12 @@ static char *text_of(struct json value, size_t max)
     return copy;
 }
 
-bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
+bool sio_recovery_begin(struct sio_conn *conn, struct slice nsp, struct slice auth,
                         sio_recovered_fn *done, void *ctx, struct sio_recovery **slot)
 {
     struct json_member wanted[] = { { .name = "pid" }, { .name = "offset" } };
     struct sio_recovery *recovery;
+    struct sio *sio = conn->sio;
     char *pid, *offset;
 
     if (sio->node->config->recovery_ms == 0 ||
@@ -369,6 +401,7 @@ bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
     }
     recovery = xcalloc(1, sizeof *recovery);
     recovery->sio = sio;
+    recovery->conn = conn;
     recovery->done = done;
     recovery->ctx = ctx;
     recovery->slot = slot;
@@ -384,18 +417,37 @@ bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
 
 /* ---- the socket that it was ---------------------------------------------------------------------- */
 
-bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket)
+static bool take_rest(const struct sio_recovery *recovery, struct sio_socket *socket)
 {
     struct unpack rest;
-    char id[ENGINE_ID_LEN + 1];
 
     if (!engine_has_room(socket->conn->engine, recovery->bytes)) /* of another namespace's */
         return false;
     unpack_init(&rest, recovery->rest);
-    if (!sio_data_unpack(socket, &rest) || !sio_auth_unpack(socket, &rest) ||
-        !unpack_is_done(&rest) || sio_auth_has_ended(socket)) {
-        sio_data_end(socket);
-        sio_auth_end(socket);
+    if (sio_data_unpack(socket, &rest) && sio_auth_unpack(socket, &rest) && unpack_is_done(&rest) &&
+        !sio_auth_has_ended(socket))
+        return true;
+    sio_data_end(socket);
+    sio_auth_end(socket);
+    return false;
+}
+
+/* What was taken and is not gone on with nobody else can have any more: so its end is told. */
+static void give_up(const struct sio_recovery *recovery)
+{
+    const struct resume_id id = id_of(recovery);
+
+    resume_forget(recovery->sio->node->store, &id, NULL, NULL, NULL);
+}
+
+bool sio_recovery_apply(struct sio_recovery *recovery, struct sio_socket *socket)
+{
+    bool is_good = take_rest(recovery, socket);
+    char id[ENGINE_ID_LEN + 1];
+
+    count(recovery, is_good);
+    if (!is_good) {
+        give_up(recovery);
         return false;
     }
     memcpy(id, recovery->id.data, ENGINE_ID_LEN);

@@ -17,7 +17,7 @@ typedef void sio_recovered_fn(struct sio_recovery *recovery, void *ctx);
 
 /* Does a CONNECT's auth payload (a JSON object) ask for it? Then `done` runs once, never before this returns,
  * unless the recovery is cancelled with sio_recovery_destroy(slot). */
-bool sio_recovery_begin(struct sio *sio, struct slice nsp, struct slice auth,
+bool sio_recovery_begin(struct sio_conn *conn, struct slice nsp, struct slice auth,
                         sio_recovered_fn *done, void *ctx, struct sio_recovery **slot);
 void sio_recovery_destroy(struct sio_recovery **recovery); /* accepts NULL, leaves NULL */
 

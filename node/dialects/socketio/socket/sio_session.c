@@ -73,37 +73,58 @@ static void save_in(struct sio_session *session, uint32_t ms)
     deadline_set(session->socket->sio->deadlines, &session->renewal, ms, on_renewal);
 }
 
+static struct resume_id id_of(const struct sio_session *session)
+{
+    const struct sio_socket *socket = session->socket;
+
+    return (struct resume_id){
+        .realm = sio_realm(socket),
+        .secret = slice_of(session->pid),
+        .holder = slice_of(engine_sid(socket->conn->engine)),
+    };
+}
+
+/* Somebody else's: its client has come back there. */
 static void on_saved(enum result result, void *ctx)
 {
-    if (result != RESULT_OK)
-        save_in(ctx, RETRY_MS);
+    struct sio_session *session = ctx;
+
+    if (result == RESULT_CONFLICT)
+        sio_socket_yield(session->socket);
+    else if (result != RESULT_OK)
+        save_in(session, RETRY_MS);
+}
+
+static void forget(struct sio_session *session, store_done_fn *done, void *ctx,
+                   struct store_op **slot)
+{
+    const struct resume_id id = id_of(session);
+
+    session->is_written = false;
+    resume_forget(session->socket->sio->node->store, &id, done, ctx, slot);
 }
 
 /* Better none than an old one. */
-static void forget(struct sio_session *session)
+static void forget_written(struct sio_session *session)
 {
-    struct sio_socket *socket = session->socket;
-
     if (session->is_written)
-        resume_forget(socket->sio->node->store, sio_realm(socket), slice_of(session->pid), NULL,
-                      NULL, NULL);
-    session->is_written = false;
+        forget(session, NULL, NULL, NULL);
 }
 
 static void write_state(struct sio_session *session)
 {
     struct sio_socket *socket = session->socket;
+    const struct resume_id id = id_of(session);
     struct buf state;
 
     buf_init(&state, SIO_SESSION_STATE_MAX);
     pack_state(socket, &state);
     if (state.has_overflowed) {
-        forget(session);
+        forget_written(session);
     } else {
         session->is_written = true;
-        resume_save(socket->sio->node->store, sio_realm(socket), slice_of(session->pid),
-                    buf_slice(&state), window_ms(socket) + renewal_ms(socket), on_saved, session,
-                    &session->saving);
+        resume_save(socket->sio->node->store, &id, buf_slice(&state),
+                    window_ms(socket) + renewal_ms(socket), on_saved, session, &session->saving);
     }
     buf_fini(&state);
 }
@@ -116,7 +137,7 @@ void sio_session_save(struct sio_socket *socket)
         return;
     store_cancel(&session->saving);
     if (window_ms(socket) == 0) { /* not any more; perhaps again */
-        forget(session);
+        forget_written(session);
         save_in(session, OFF_MS);
         return;
     }
@@ -153,19 +174,35 @@ void sio_session_create(struct sio_socket *socket, const char *pid)
     socket->session = session;
 }
 
+bool sio_forget(struct sio_socket *socket, store_done_fn *done, void *ctx, struct store_op **slot)
+{
+    struct sio_session *session = socket->session;
+
+    if (session == NULL || !session->is_written)
+        return false;
+    forget(session, done, ctx, slot);
+    return true;
+}
+
+static void keep(struct sio_session *session)
+{
+    const struct sio_socket *socket = session->socket;
+    const struct resume_id id = id_of(session);
+
+    resume_keep(socket->sio->node->store, &id, window_ms(socket) + 1, NULL, NULL, NULL);
+}
+
 void sio_session_end(struct sio_socket *socket, const struct sio_end *end)
 {
     struct sio_session *session = socket->session;
-    struct store *store = socket->sio->node->store;
 
     if (session == NULL)
         return;
-    socket->session = NULL;
     if (end->leave == CHANNEL_LEAVE_IN_ORDER)
-        resume_forget(store, sio_realm(socket), slice_of(session->pid), NULL, NULL, NULL);
+        forget_written(session);
     else if (!end->has_moved && window_ms(socket) > 0)
-        resume_keep(store, sio_realm(socket), slice_of(session->pid), window_ms(socket) + 1, NULL,
-                    NULL, NULL);
+        keep(session);
+    socket->session = NULL;
     store_cancel(&session->saving);
     store_cancel(&session->announcing);
     deadline_clear(&session->renewal);

@@ -9,6 +9,7 @@
  * What outlives a connection (--recovery): a socket's id, rooms, identity and data, in Redis under a secret of
  * its client's, the pid. It is written ahead, at CONNECT and whenever one of them changes; so it is there
  * whatever ends the connection. How far the client had come it brings itself: every event carries an offset.
+ * Its holder is the connection, by its sid, also when that moves to another node.
  *
  *     state = version id nsp members-made count *place data identity
  *     place = room index has-begun [from seen]
