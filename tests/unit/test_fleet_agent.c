@@ -314,6 +314,59 @@ static void who_never_joined_goes_without_a_word(void **state)
     gone(ws);
 }
 
+/* ---- gauges ---------------------------------------------------------------------------------------------- */
+
+static void what_is_applied_is_counted(void **state)
+{
+    struct ws *ws = arrive(), *other;
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "ab", .connections = 3));
+    rig_expect_gauges("active 0 draining 0 other 0 stale 0 connections 0 rooms 0");
+    answer_apply(RESULT_OK);
+    rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 6 rooms 2");
+    answer_model(RESULT_OK);
+    other = join_with(STATE(.poll = 1, .seq = 1, .rooms = "c", .status = "asleep"));
+    rig_expect_gauges("active 1 draining 0 other 1 stale 0 connections 6 rooms 3");
+    left(other);
+    pass(1000);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .rooms = "d", .connections = 1, .status = "draining"));
+    answer_apply(RESULT_UNAVAILABLE);
+    rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 6 rooms 2");
+    pass(100);
+    answer_apply(RESULT_OK);
+    rig_expect_gauges("active 0 draining 1 other 0 stale 0 connections 1 rooms 1");
+    buf_clear(&rig.notes);
+    gone(ws);
+    rig_expect_gauges("active 0 draining 1 other 0 stale 0 connections 1 rooms 1");
+    answer_remove(RESULT_OK);
+    rig_expect_gauges("active 0 draining 0 other 0 stale 0 connections 0 rooms 0");
+    buf_clear(&rig.notes);
+}
+
+static void who_is_stale_is_counted(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    for (unsigned poll = 2; poll < 4; poll++) {
+        pass(poll == 2 ? 3000 : 2950); /* the poll, and two misses */
+        answer_model(RESULT_OK);
+        rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 0 rooms 2");
+        answer("stale", RESULT_OK);
+        rig_expect_gauges("active 1 draining 0 other 0 stale 1 connections 0 rooms 2");
+        say_state(ws, STATE(.poll = poll, .seq = poll, .rooms = "ab", .is_brief = poll == 2));
+        if (poll == 2)
+            answer("touch", RESULT_OK);
+        else
+            answer_apply(RESULT_OK);
+        rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 0 rooms 2");
+        pass(50);
+    }
+    left(ws);
+}
+
 /* ---- what it sends -------------------------------------------------------------------------------------- */
 
 static void say_topic(struct ws *ws, const char *topic)
@@ -669,6 +722,8 @@ int main(void)
         TEST(a_silent_agent_turns_stale_and_goes),
         TEST(a_late_answer_recovers),
         TEST(who_never_joined_goes_without_a_word),
+        TEST(what_is_applied_is_counted),
+        TEST(who_is_stale_is_counted),
         TEST(what_it_sends_is_judged),
         TEST(the_bucket_holds_sixty_six),
         TEST(a_bad_state_counts_as_an_answer_only),

@@ -28,11 +28,6 @@ static struct store *store_of(const struct agent *agent)
     return agent->fleet->node->store;
 }
 
-void agent_forget_applied(struct agent *agent)
-{
-    fleet_instance_free(&agent->applied);
-}
-
 void agent_fenced(struct agent *agent)
 {
     agent_kick(agent, FLEET_KICK_FENCED);
@@ -132,8 +127,7 @@ static void take_applied(struct agent *agent, const struct fleet_applied *applie
     struct state_item *item = (struct state_item *)agent_queue_first(agent);
     bool has_new_name = is_named_anew(agent, item->instance);
 
-    agent_forget_applied(agent);
-    agent->applied = item->instance;
+    agent_know_applied(agent, item->instance);
     item->instance = NULL;
     agent->version = applied->version;
     agent->synced_ms = store_now_ms(store_of(agent));

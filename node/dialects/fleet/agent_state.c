@@ -34,10 +34,12 @@ static void on_touched(enum result result, void *ctx)
         agent_fenced(agent);
         return;
     }
-    if (result == RESULT_OK)
+    if (result == RESULT_OK) {
         agent->synced_ms = store_now_ms(store_of(agent));
-    else if (result == RESULT_NOT_FOUND)
+        agent_know_answered(agent);
+    } else if (result == RESULT_NOT_FOUND) {
         agent_forget_applied(agent); /* the next poll asks for everything */
+    }
     agent_item_done(agent);
 }
 
@@ -70,6 +72,8 @@ static void on_staled(enum result result, void *ctx)
 {
     struct agent *agent = ctx;
 
+    if (result == RESULT_OK)
+        agent_know_stale(agent);
     if (agent_may_retry(result))
         agent_item_failed(agent, result);
     else if (result == RESULT_CONFLICT)

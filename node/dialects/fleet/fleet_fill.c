@@ -57,7 +57,7 @@ static struct slice unquoted(struct slice quoted)
     return (struct slice){ quoted.data + 1, quoted.len - 2 };
 }
 
-static enum fleet_status status_of(struct slice status)
+enum fleet_status fleet_status_of(struct slice status)
 {
     if (slice_is(status, "active"))
         return FLEET_ACTIVE;
@@ -66,7 +66,7 @@ static enum fleet_status status_of(struct slice status)
 
 static void fill_numbers(struct fleet_state *state, const struct fleet_instance *instance)
 {
-    state->status = status_of(instance->status);
+    state->status = fleet_status_of(instance->status);
     state->creates = instance->creates;
     state->has_max_rooms = instance->has_max_rooms;
     state->has_max_connections = instance->has_max_connections;

@@ -88,6 +88,8 @@ void fleet_stale_event(struct buf *out, const struct fleet_instance *instance, s
 void fleet_instance_digest(const struct fleet_instance *instance, struct slice id,
                            char out[FLEET_HASH_LEN + 1]);
 
+enum fleet_status fleet_status_of(struct slice status);
+
 /* What a placement may ask for. */
 enum fleet_tag_kind { FLEET_TAG_TYPE, FLEET_TAG_LABEL, FLEET_TAG_FEATURE };
 void fleet_tag(enum fleet_tag_kind kind, struct slice key, struct slice value,
