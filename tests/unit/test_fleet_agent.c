@@ -509,6 +509,38 @@ static void a_bad_state_counts_as_an_answer_only(void **state)
     left(ws);
 }
 
+static void a_bad_state_of_a_stale_one_leaves_what_is_held(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    pass(3950); /* poll 2, and two misses */
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    answer_model(RESULT_OK);
+    answer("stale", RESULT_OK);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .is_bad = true));
+    rig_expect("touch A poll=0");
+    answer("touch", RESULT_OK);
+    left(ws);
+}
+
+/* What is no UTF-8 is replaced by three bytes each. */
+static void what_is_too_large_for_a_record_is_refused(void **state)
+{
+    static char padding[2 * 1024 * 1024];
+    struct ws *ws = arrive();
+
+    (void)state;
+    memset(padding, '\xff', sizeof padding - 1);
+    say_state(ws, STATE(.poll = 1, .seq = 1, .padding = padding));
+    rig_expect_nothing();
+    assert_int_equal(rig.node.metrics.fleet_states_rejected, 1);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_2 3=active 4=3");
+    gone(ws);
+}
+
 /* ---- the queue -------------------------------------------------------------------------------------------- */
 
 static void what_redis_does_not_answer_is_tried_again(void **state)
@@ -727,6 +759,8 @@ int main(void)
         TEST(what_it_sends_is_judged),
         TEST(the_bucket_holds_sixty_six),
         TEST(a_bad_state_counts_as_an_answer_only),
+        TEST(a_bad_state_of_a_stale_one_leaves_what_is_held),
+        TEST(what_is_too_large_for_a_record_is_refused),
         TEST(what_redis_does_not_answer_is_tried_again),
         TEST(polls_go_on_while_redis_is_away),
         TEST(an_answer_makes_the_one_before_it_idle),

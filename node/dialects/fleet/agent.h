@@ -161,7 +161,8 @@ void agent_turn_stale(struct agent *agent);
 
 /* ---- agent_apply -------------------------------------------------------------------------------------- */
 
-void agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes);
+/* False: it is larger than anything may be, which has been told. */
+bool agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes);
 /* Logs and counts it. `limit` 0: not a matter of a limit. */
 void agent_reject(struct agent *agent, const char *field, uint64_t limit);
 

@@ -108,6 +108,10 @@ void fleet_instance_compare(const struct fleet_instance *before, const struct fl
                             struct slice id, struct fleet_state *state);
 void fleet_compare_fini(struct fleet_state *state);
 
+/* Can it be stored, and be told? Its image is no larger than a record may be, and its documents, where each room repeats the
+ * endpoint and may have the processUid in its name, stay below 48 MiB. */
+bool fleet_instance_fits(const struct fleet_instance *instance);
+
 /* The rest of what fleet_apply() wants, borrowed from the instance, from `id` and from what is appended to `texts`, to
  * which nothing may be added as long as it is used. False: `texts` has overflowed. */
 bool fleet_state_fill(struct fleet_state *state, const struct fleet_instance *instance,
