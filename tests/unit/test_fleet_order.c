@@ -134,6 +134,54 @@ static void an_acknowledgement_of_what_redis_lost_does_not(void **state)
     left(ws);
 }
 
+static void an_acknowledgement_that_redis_kept_waiting_does_not(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.config.fleet_heartbeat_ms = 60000;
+    ws = join();
+    create_here();
+    say_ack(ws, 5, true, false);
+    for (uint32_t wait_ms = 100; wait_ms <= 1600; wait_ms *= 2) {
+        answer("settle", RESULT_UNAVAILABLE);
+        pass(wait_ms);
+    }
+    buf_clear(&rig.notes);
+    answer("settle", RESULT_NOT_FOUND); /* it was overdue when Redis came back */
+    rig_expect("c: ok A \"wss://e\"");
+    assert_false(ws->is_closing);
+    left(ws);
+}
+
+static void an_acknowledgement_that_is_not_read_is_not_late(void **state)
+{
+    static char padding[3 * 1024 * 1024];
+    struct ws *ws;
+
+    (void)state;
+    memset(padding, 'x', sizeof padding - 1);
+    rig.config.fleet_heartbeat_ms = 1000;
+    ws = join();
+    for (unsigned poll = 2; poll < 4; poll++) {
+        pass(1000);
+        say_state(ws, STATE(.poll = poll, .seq = poll, .rooms = "ab", .padding = padding));
+    }
+    buf_clear(&rig.notes);
+    create_here(); /* while it is paused, for Redis does not answer */
+    pass(3950);
+    assert_int_equal(ops_waiting("settle"), 0);
+    pass(50);
+    answer("settle", RESULT_UNAVAILABLE); /* our guard */
+    buf_clear(&rig.notes);
+    answer_apply(RESULT_OK);
+    answer_apply(RESULT_OK);
+    say_ack(ws, 5, true, false);
+    answer("settle", RESULT_NOT_FOUND);
+    assert_false(ws->is_closing);
+    left(ws);
+}
+
 static void a_repeat_that_finds_nothing_was_done(void **state)
 {
     struct ws *ws = join();
@@ -433,6 +481,22 @@ static void a_lost_redis_is_noticed(void **state)
     left(ws);
 }
 
+static void a_beat_that_failed_is_made_again_soon(void **state)
+{
+    (void)state;
+    the_realm();
+    fake.are_beats_held = true;
+    fail_beat();
+    pass(200);
+    assert_int_equal(ops_waiting("beat"), 0);
+    pass(50);
+    answer_beat(1);
+    pass(950);
+    assert_int_equal(ops_waiting("beat"), 0);
+    pass(50);
+    assert_int_equal(ops_waiting("beat"), 1);
+}
+
 static void what_the_dead_left_is_removed(void **state)
 {
     static const struct slice requester = SLICE_LITERAL("n3");
@@ -538,6 +602,8 @@ int main(void)
         TEST(no_acknowledgement_in_time),
         TEST(an_acknowledgement_that_loses_kicks),
         TEST(an_acknowledgement_of_what_redis_lost_does_not),
+        TEST(an_acknowledgement_that_redis_kept_waiting_does_not),
+        TEST(an_acknowledgement_that_is_not_read_is_not_late),
         TEST(a_repeat_that_finds_nothing_was_done),
         TEST(an_acknowledgement_comes_before_a_later_state),
         TEST(who_acknowledges_twice_is_kicked),
@@ -553,6 +619,7 @@ int main(void)
         TEST(another_node_asks),
         TEST(a_node_that_asked_dies),
         TEST(a_lost_redis_is_noticed),
+        TEST(a_beat_that_failed_is_made_again_soon),
         TEST(what_the_dead_left_is_removed),
         TEST(a_loss_ends_its_order),
         TEST(a_node_that_stops_takes_its_agents_along),

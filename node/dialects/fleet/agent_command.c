@@ -87,12 +87,20 @@ static void on_verified(enum result result, const struct fleet_beat *beat, void 
     }
 }
 
+/* Its acknowledgement came in time, but Redis could not be told before anybody might call it overdue. */
+static bool was_kept_waiting(const struct agent_task *task)
+{
+    int64_t limit_ms = task->agent->fleet->node->config->fleet_command_timeout_ms;
+
+    return clock_us() - task->sent_us >= limit_ms * 1000;
+}
+
 /* It had ended before: by us, where an earlier try was not answered; or Redis has lost it. */
 static void lost(struct agent *agent)
 {
     const struct settle_item *item = (struct settle_item *)agent_queue_first(agent);
 
-    if (item->item.is_repeat || !item->is_ack)
+    if (item->item.is_repeat || !item->is_ack || was_kept_waiting(item->task))
         settled(agent, item->end);
     else
         fleet_realm_beat(agent->realm, on_verified, agent, &agent->op);
@@ -147,11 +155,25 @@ static struct settle_item *settle_item(struct agent_task *task, enum fleet_outco
     return item;
 }
 
+static void on_late(struct deadline *deadline);
+
+static void task_await(struct agent_task *task)
+{
+    struct fleet *fleet = task->agent->fleet;
+
+    deadline_set(fleet->deadlines, &task->deadline, fleet->node->config->fleet_command_timeout_ms,
+                 on_late);
+}
+
 static void on_late(struct deadline *deadline)
 {
     struct agent_task *task = LIST_ENTRY(deadline, struct agent_task, deadline);
     struct agent *agent = task->agent;
 
+    if (agent->is_paused) { /* what it said may be what we do not read */
+        task_await(task);
+        return;
+    }
     log_peer(LOG_WARN, &agent->log, "agent.late", "command=%" PRIu64, task->number);
     agent_queue_add(agent, &settle_item(task, FLEET_TIMED_OUT, AGENT_TIMED_OUT)->item);
 }
@@ -247,8 +269,7 @@ static void task_add(struct agent *agent, const struct agent_command *command, a
     task->sent_us = clock_us();
     task->epoch = fleet_realm_epoch(agent->realm);
     deadline_init(&task->deadline);
-    deadline_set(agent->fleet->deadlines, &task->deadline,
-                 agent->fleet->node->config->fleet_command_timeout_ms, on_late);
+    task_await(task);
     HASH_ADD(hh, agent->tasks, number, sizeof task->number, task);
     agent->fleet->node->metrics.fleet_inflight++;
 }
