@@ -416,18 +416,24 @@ static void commands_without_a_room(void **state)
 
 static struct call_asked *question;
 
-static void ask(const char *realm, struct slice instance)
+static void ask_until(const char *realm, struct slice instance, uint64_t until_ms)
 {
     buf_init(&order_bytes, 4096);
-    order_write(
-        &order_bytes,
-        &(struct order_text){
-            .realm = slice_of(realm),
-            .instance = instance,
-            .command = { .number = 5, .op = FLEET_DESTROY, .room_id = SLICE_LITERAL("r\0x") } });
+    order_write(&order_bytes,
+                &(struct order_text){ .realm = slice_of(realm),
+                                      .instance = instance,
+                                      .command = { .number = 5,
+                                                   .until_ms = until_ms,
+                                                   .op = FLEET_DESTROY,
+                                                   .room_id = SLICE_LITERAL("r\0x") } });
     question = (struct call_asked *)&order_bytes;
     fake.asked(question, buf_slice(&order_bytes), fake.fleet);
     buf_fini(&order_bytes);
+}
+
+static void ask(const char *realm, struct slice instance)
+{
+    ask_until(realm, instance, (uint64_t)store_now_ms(NULL) + 2000);
 }
 
 static void another_node_asks(void **state)
@@ -446,6 +452,23 @@ static void another_node_asks(void **state)
     rig_expect("settle A/5 done poll=1", "answer acked");
     fake.asked(question, SLICE_LITERAL("nonsense"), fake.fleet);
     rig_expect("answer absent");
+    left(ws);
+}
+
+/* Its node's question lay in Redis, which was away. */
+static void what_is_asked_too_late_is_not_sent(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    ask_until("default", id_of('A'), (uint64_t)store_now_ms(NULL));
+    rig_expect("answer absent");
+    ask_until("default", id_of('A'), (uint64_t)store_now_ms(NULL) + 100);
+    rig_expect("fleet/cmd 1=cmd_5 2=destroy 3=r");
+    pass(100); /* not a time-out of its own */
+    rig_expect("settle A/5 timed out poll=1");
+    answer("settle", RESULT_OK);
+    rig_expect("answer timed_out");
     left(ws);
 }
 
@@ -569,11 +592,12 @@ static void a_node_that_stops_takes_its_agents_along(void **state)
 
 static void orders_are_read_as_they_were_written(void **state)
 {
-    struct order_text order = {
-        .realm = SLICE_LITERAL("r"),
-        .instance = SLICE_LITERAL("i"),
-        .command = { .number = UINT64_MAX, .op = FLEET_UNDRAIN, .room_id = SLICE_LITERAL("") }
-    };
+    struct order_text order = { .realm = SLICE_LITERAL("r"),
+                                .instance = SLICE_LITERAL("i"),
+                                .command = { .number = UINT64_MAX,
+                                             .until_ms = 7,
+                                             .op = FLEET_UNDRAIN,
+                                             .room_id = SLICE_LITERAL("") } };
     struct order_text got;
     struct buf bytes;
 
@@ -584,7 +608,8 @@ static void orders_are_read_as_they_were_written(void **state)
         assert_false(order_parse((struct slice){ bytes.data, len }, &got));
     assert_true(order_parse(buf_slice(&bytes), &got));
     assert_true(slice_is(got.realm, "r") && slice_is(got.instance, "i"));
-    assert_true(got.command.number == UINT64_MAX && got.command.op == FLEET_UNDRAIN);
+    assert_true(got.command.until_ms == 7 && got.command.number == UINT64_MAX &&
+                got.command.op == FLEET_UNDRAIN);
     assert_non_null(got.command.room_id.data);
     assert_int_equal(got.command.room_id.len, 0);
     assert_null(got.command.room_type.data);
@@ -617,6 +642,7 @@ int main(void)
         TEST(who_forgets_is_not_told),
         TEST(commands_without_a_room),
         TEST(another_node_asks),
+        TEST(what_is_asked_too_late_is_not_sent),
         TEST(a_node_that_asked_dies),
         TEST(a_lost_redis_is_noticed),
         TEST(a_beat_that_failed_is_made_again_soon),

@@ -43,6 +43,7 @@ struct agent_task {
     agent_end_fn *done;
     void *ctx;
     struct deadline deadline;
+    uint64_t until_ms;
     int64_t sent_us;
     uint64_t epoch; /* of what Redis had when it was sent */
 };
