@@ -182,6 +182,13 @@ static const char *command_labels(size_t index)
                   ends[index % FLEET_COMMAND_ENDS]);
 }
 
+static const char *status_kind_labels(size_t index)
+{
+    static const char *const statuses[FLEET_STATUS_KINDS] = { "active", "draining", TALLY_OTHER };
+
+    return label("status", statuses[index]);
+}
+
 TWO(audience_labels, "audience=\"agent\"", "audience=\"admin\"")
 
 static const char *kind_labels(size_t index)
@@ -312,6 +319,10 @@ static const struct family node_families[] = {
     { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
     { "signalbox_emitter_messages_total", "messages of redis emitters", MANY(metrics, emitter_messages, emitter_labels) },
     { "signalbox_fleet_agents", "agents of fleets that are connected here", ONE(metrics, fleet_agents) },
+    { "signalbox_fleet_instances", "instances whose agents are connected here, by status", MANY(metrics, fleet_instances, status_kind_labels) },
+    { "signalbox_fleet_instances_stale", "of them those that have missed two polls", ONE(metrics, fleet_stale) },
+    { "signalbox_fleet_connections", "connections to their rooms", ONE(metrics, fleet_connections) },
+    { "signalbox_fleet_sse_streams", "streams of a fleet's events", ONE(metrics, fleet_streams) },
     { "signalbox_fleet_inflight_commands", "commands under way to agents here", ONE(metrics, fleet_inflight) },
     { "signalbox_fleet_commands_total", "commands to agents here that have ended", MANY(metrics, fleet_commands, command_labels) },
     { "signalbox_fleet_kicks_total", "agents thrown out", MANY(metrics, fleet_kicks, kick_labels) },

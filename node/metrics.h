@@ -3,6 +3,7 @@
 #define SB_METRICS_H
 
 #include "base/buf.h"
+#include "tally.h"
 #include "ws.h"
 
 /*
@@ -93,6 +94,7 @@ enum fleet_kick {
 };
 /* Commands of a fleet: enum fleet_op; how they ended: enum agent_end. */
 enum { FLEET_COMMAND_OPS = 4, FLEET_COMMAND_ENDS = 5 };
+enum { FLEET_STATUS_KINDS = 3 }; /* of its instances: enum fleet_status */
 enum { FLEET_AUDIENCE_AGENT, FLEET_AUDIENCE_ADMIN, FLEET_AUDIENCES };
 
 struct metrics {
@@ -130,7 +132,10 @@ struct metrics {
     uint64_t architus_running;                    /* questions without an answer: now */
     uint64_t socketio_recoveries[2];              /* not recovered, recovered */
     uint64_t socketio_emitted, socketio_asked;
-    uint64_t fleet_agents, fleet_inflight; /* now */
+    uint64_t fleet_agents, fleet_inflight;                                        /* now */
+    uint64_t fleet_instances[FLEET_STATUS_KINDS], fleet_stale, fleet_connections; /* now */
+    struct tally fleet_rooms;                                                     /* now, by type */
+    uint64_t fleet_streams;                                                       /* now */
     uint64_t fleet_commands[FLEET_COMMAND_OPS][FLEET_COMMAND_ENDS];
     uint64_t fleet_command_us, fleet_commands_ended; /* the time they took, together */
     uint64_t fleet_kicks[FLEET_KICKS], fleet_states_rejected;

@@ -113,6 +113,30 @@ static void print_process(struct buf *out)
 
 /* ---- the node --------------------------------------------------------------------------------- */
 
+/* A type is what an agent says it is, without control characters. */
+static void print_rooms(struct buf *out, struct slice type, uint64_t count)
+{
+    buf_add_text(out, "signalbox_fleet_rooms{type=\"");
+    for (size_t i = 0; i < type.len; i++) {
+        if (type.data[i] == '"' || type.data[i] == '\\')
+            buf_add_byte(out, '\\');
+        buf_add_byte(out, type.data[i]);
+    }
+    buf_printf(out, "\"} %" PRIu64 "\n", count);
+}
+
+static void print_all_rooms(const struct tally *rooms, struct buf *out)
+{
+    struct slice type;
+    uint64_t count;
+
+    family_print_head(out, "signalbox_fleet_rooms", "gauge", "their rooms, by type");
+    for (size_t at = 0; at < TALLY_NAMES_MAX; at++)
+        if (tally_shown(rooms, at, &type, &count))
+            print_rooms(out, type, count);
+    print_rooms(out, slice_of(TALLY_OTHER), rooms->other);
+}
+
 static void print_fleet(const struct metrics *metrics, struct buf *out)
 {
     static const char name[] = "signalbox_fleet_command_seconds";
@@ -121,6 +145,7 @@ static void print_fleet(const struct metrics *metrics, struct buf *out)
     sample_print_real(out, "signalbox_fleet_command_seconds_sum", "",
                       (double)metrics->fleet_command_us / 1e6);
     sample_print(out, "signalbox_fleet_command_seconds_count", "", metrics->fleet_commands_ended);
+    print_all_rooms(&metrics->fleet_rooms, out);
 }
 
 void metrics_print_node(const struct node *node, struct buf *out)

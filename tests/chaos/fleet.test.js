@@ -180,6 +180,12 @@ const FAULTS = {
     await pause(2000);
     await redis.restart();
   },
+  'away until commands are overdue': async ({ redis }, meanwhile) => {
+    await redis.kill();
+    await meanwhile();
+    await pause(TIMEOUT_MS + 6000);
+    await redis.restart();
+  },
   'its clients are cut': async ({ redis }) => {
     for (let i = 0; i < 5; i++) {
       await redis.command('CLIENT', 'KILL', 'TYPE', 'normal');

@@ -62,6 +62,7 @@ test('fleet: the stream', { timeout: 90000 }, async (t) => {
     for (let i = 0; i < 4; i++) streams.push(await fleet.events(node));
     const refused = await fleet.rest('GET', '/v1/events', undefined, { node });
     assert.equal(`${refused.status} ${refused.text}`, `429 ${refusal('SSE_LIMIT')}`);
+    assert.equal((await node.metrics()).signalbox_fleet_sse_streams, 4);
     assert.equal((await fleet.events(fleet.replicas[1])).status, 200);
     streams.pop().close();
     await until('another one has room', async () => {

@@ -72,6 +72,16 @@ test('fleet: without its API', { timeout: 60000 }, async (t) => {
   for (const path of ['/v1/stats', '/v1/events']) assert.equal((await rest(node, 'GET', path)).status, 404);
   assert.equal((await exchange(node, 'GET', '/healthz')).status, 200);
   assert.equal((await admits(AGENT_KEY)).protocolVersion, 3);
+
+  const agent = new Agent(`${node.wsUrl}/`, AGENT_KEY, { rooms: ['a', 'b'].map((id) => ({ id, type: 'match', connections: 3, origin: 'local' })) });
+  t.after(() => agent.stop());
+  const shown = async () => {
+    const metrics = await node.metrics();
+    return ['instances{status="active"}', 'instances_stale', 'connections', 'rooms{type="match"}'].map((name) => metrics[`signalbox_fleet_${name}`]);
+  };
+  await until('its state is counted', async () => `${await shown()}` === '1,0,6,2');
+  agent.stop();
+  await until('it has left', async () => `${await shown()}` === '0,0,0,');
 });
 
 test('fleet: what production refuses', { timeout: 60000 }, async (t) => {

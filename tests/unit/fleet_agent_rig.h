@@ -576,11 +576,12 @@ struct said {
     unsigned poll, seq;
     const char *hash, *rooms; /* a room for each letter */
     const char *status, *name, *uid;
-    const char *padding; /* of agentVersion */
+    const char *padding;  /* of agentVersion */
+    unsigned connections; /* to each room */
     bool is_brief, is_bad;
 };
 
-static inline void put_rooms(struct buf *out, const char *rooms)
+static inline void put_rooms(struct buf *out, const char *rooms, unsigned connections)
 {
     for (; rooms != NULL && *rooms != '\0'; rooms++) {
         struct buf room;
@@ -588,7 +589,7 @@ static inline void put_rooms(struct buf *out, const char *rooms)
         buf_init(&room, 256);
         put_slice(&room, 1, (struct slice){ rooms, 1 });
         put_text(&room, 2, "match");
-        put_number(&room, 3, 0);
+        put_number(&room, 3, connections);
         put_text(&room, 4, "fleet");
         put_slice(out, 14, buf_slice(&room));
         buf_fini(&room);
@@ -614,7 +615,7 @@ static inline void put_state(struct buf *inner, const struct said *said)
     put_text(inner, 9, said->is_bad ? "nope" : "wss://e");
     put_number(inner, 12, 1);
     put_text(inner, 13, "match");
-    put_rooms(inner, said->rooms);
+    put_rooms(inner, said->rooms, said->connections);
     put_text(inner, 15, said->status != NULL ? said->status : "active");
 }
 
@@ -728,6 +729,25 @@ static inline struct fleet_realm *the_realm(void)
     return fleet_realm_of(fake.fleet, SLICE_LITERAL("default"));
 }
 
+/* What /metrics says of the instances here; of their rooms those of the one type there is. */
+static inline void rig_expect_gauges(const char *want)
+{
+    const struct metrics *metrics = &rig.node.metrics;
+    struct slice type;
+    uint64_t rooms = 0;
+    char line[256];
+
+    if (tally_shown(&metrics->fleet_rooms, 0, &type, &rooms))
+        assert_true(slice_is(type, "match"));
+    snprintf(line, sizeof line,
+             "active %" PRIu64 " draining %" PRIu64 " other %" PRIu64 " stale %" PRIu64
+             " connections %" PRIu64 " rooms %" PRIu64,
+             metrics->fleet_instances[FLEET_ACTIVE], metrics->fleet_instances[FLEET_DRAINING],
+             metrics->fleet_instances[FLEET_OTHER], metrics->fleet_stale,
+             metrics->fleet_connections, rooms);
+    assert_string_equal(line, want);
+}
+
 static int rig_begin(void **state)
 {
     static char key[] = "good";
@@ -758,6 +778,7 @@ static int rig_end(void **state)
     model_forget();
     clock_release();
     assert_int_equal(rig.node.metrics.fleet_agents, 0);
+    rig_expect_gauges("active 0 draining 0 other 0 stale 0 connections 0 rooms 0");
     assert_int_equal(rig.node.metrics.fleet_inflight, 0);
     return 0;
 }

@@ -314,6 +314,59 @@ static void who_never_joined_goes_without_a_word(void **state)
     gone(ws);
 }
 
+/* ---- gauges ---------------------------------------------------------------------------------------------- */
+
+static void what_is_applied_is_counted(void **state)
+{
+    struct ws *ws = arrive(), *other;
+
+    (void)state;
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "ab", .connections = 3));
+    rig_expect_gauges("active 0 draining 0 other 0 stale 0 connections 0 rooms 0");
+    answer_apply(RESULT_OK);
+    rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 6 rooms 2");
+    answer_model(RESULT_OK);
+    other = join_with(STATE(.poll = 1, .seq = 1, .rooms = "c", .status = "asleep"));
+    rig_expect_gauges("active 1 draining 0 other 1 stale 0 connections 6 rooms 3");
+    left(other);
+    pass(1000);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .rooms = "d", .connections = 1, .status = "draining"));
+    answer_apply(RESULT_UNAVAILABLE);
+    rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 6 rooms 2");
+    pass(100);
+    answer_apply(RESULT_OK);
+    rig_expect_gauges("active 0 draining 1 other 0 stale 0 connections 1 rooms 1");
+    buf_clear(&rig.notes);
+    gone(ws);
+    rig_expect_gauges("active 0 draining 1 other 0 stale 0 connections 1 rooms 1");
+    answer_remove(RESULT_OK);
+    rig_expect_gauges("active 0 draining 0 other 0 stale 0 connections 0 rooms 0");
+    buf_clear(&rig.notes);
+}
+
+static void who_is_stale_is_counted(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    for (unsigned poll = 2; poll < 4; poll++) {
+        pass(poll == 2 ? 3000 : 2950); /* the poll, and two misses */
+        answer_model(RESULT_OK);
+        rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 0 rooms 2");
+        answer("stale", RESULT_OK);
+        rig_expect_gauges("active 1 draining 0 other 0 stale 1 connections 0 rooms 2");
+        say_state(ws, STATE(.poll = poll, .seq = poll, .rooms = "ab", .is_brief = poll == 2));
+        if (poll == 2)
+            answer("touch", RESULT_OK);
+        else
+            answer_apply(RESULT_OK);
+        rig_expect_gauges("active 1 draining 0 other 0 stale 0 connections 0 rooms 2");
+        pass(50);
+    }
+    left(ws);
+}
+
 /* ---- what it sends -------------------------------------------------------------------------------------- */
 
 static void say_topic(struct ws *ws, const char *topic)
@@ -454,6 +507,38 @@ static void a_bad_state_counts_as_an_answer_only(void **state)
     say_state(ws, STATE(.poll = 3, .seq = 1, .hash = "h3"));
     rig_expect_nothing(); /* out of order */
     left(ws);
+}
+
+static void a_bad_state_of_a_stale_one_leaves_what_is_held(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    pass(3950); /* poll 2, and two misses */
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    answer_model(RESULT_OK);
+    answer("stale", RESULT_OK);
+    buf_clear(&rig.notes);
+    say_state(ws, STATE(.poll = 2, .seq = 2, .is_bad = true));
+    rig_expect("touch A poll=0");
+    answer("touch", RESULT_OK);
+    left(ws);
+}
+
+/* What is no UTF-8 is replaced by three bytes each. */
+static void what_is_too_large_for_a_record_is_refused(void **state)
+{
+    static char padding[2 * 1024 * 1024];
+    struct ws *ws = arrive();
+
+    (void)state;
+    memset(padding, '\xff', sizeof padding - 1);
+    say_state(ws, STATE(.poll = 1, .seq = 1, .padding = padding));
+    rig_expect_nothing();
+    assert_int_equal(rig.node.metrics.fleet_states_rejected, 1);
+    pass(1000);
+    rig_expect("fleet/poll 1=poll_2 3=active 4=3");
+    gone(ws);
 }
 
 /* ---- the queue -------------------------------------------------------------------------------------------- */
@@ -669,9 +754,13 @@ int main(void)
         TEST(a_silent_agent_turns_stale_and_goes),
         TEST(a_late_answer_recovers),
         TEST(who_never_joined_goes_without_a_word),
+        TEST(what_is_applied_is_counted),
+        TEST(who_is_stale_is_counted),
         TEST(what_it_sends_is_judged),
         TEST(the_bucket_holds_sixty_six),
         TEST(a_bad_state_counts_as_an_answer_only),
+        TEST(a_bad_state_of_a_stale_one_leaves_what_is_held),
+        TEST(what_is_too_large_for_a_record_is_refused),
         TEST(what_redis_does_not_answer_is_tried_again),
         TEST(polls_go_on_while_redis_is_away),
         TEST(an_answer_makes_the_one_before_it_idle),

@@ -134,6 +134,54 @@ static void an_acknowledgement_of_what_redis_lost_does_not(void **state)
     left(ws);
 }
 
+static void an_acknowledgement_that_redis_kept_waiting_does_not(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.config.fleet_heartbeat_ms = 60000;
+    ws = join();
+    create_here();
+    say_ack(ws, 5, true, false);
+    for (uint32_t wait_ms = 100; wait_ms <= 1600; wait_ms *= 2) {
+        answer("settle", RESULT_UNAVAILABLE);
+        pass(wait_ms);
+    }
+    buf_clear(&rig.notes);
+    answer("settle", RESULT_NOT_FOUND); /* it was overdue when Redis came back */
+    rig_expect("c: ok A \"wss://e\"");
+    assert_false(ws->is_closing);
+    left(ws);
+}
+
+static void an_acknowledgement_that_is_not_read_is_not_late(void **state)
+{
+    static char padding[3 * 1024 * 1024];
+    struct ws *ws;
+
+    (void)state;
+    memset(padding, 'x', sizeof padding - 1);
+    rig.config.fleet_heartbeat_ms = 1000;
+    ws = join();
+    for (unsigned poll = 2; poll < 4; poll++) {
+        pass(1000);
+        say_state(ws, STATE(.poll = poll, .seq = poll, .rooms = "ab", .padding = padding));
+    }
+    buf_clear(&rig.notes);
+    create_here(); /* while it is paused, for Redis does not answer */
+    pass(3950);
+    assert_int_equal(ops_waiting("settle"), 0);
+    pass(50);
+    answer("settle", RESULT_UNAVAILABLE); /* our guard */
+    buf_clear(&rig.notes);
+    answer_apply(RESULT_OK);
+    answer_apply(RESULT_OK);
+    say_ack(ws, 5, true, false);
+    answer("settle", RESULT_NOT_FOUND);
+    assert_false(ws->is_closing);
+    left(ws);
+}
+
 static void a_repeat_that_finds_nothing_was_done(void **state)
 {
     struct ws *ws = join();
@@ -368,18 +416,24 @@ static void commands_without_a_room(void **state)
 
 static struct call_asked *question;
 
-static void ask(const char *realm, struct slice instance)
+static void ask_until(const char *realm, struct slice instance, uint64_t until_ms)
 {
     buf_init(&order_bytes, 4096);
-    order_write(
-        &order_bytes,
-        &(struct order_text){
-            .realm = slice_of(realm),
-            .instance = instance,
-            .command = { .number = 5, .op = FLEET_DESTROY, .room_id = SLICE_LITERAL("r\0x") } });
+    order_write(&order_bytes,
+                &(struct order_text){ .realm = slice_of(realm),
+                                      .instance = instance,
+                                      .command = { .number = 5,
+                                                   .until_ms = until_ms,
+                                                   .op = FLEET_DESTROY,
+                                                   .room_id = SLICE_LITERAL("r\0x") } });
     question = (struct call_asked *)&order_bytes;
     fake.asked(question, buf_slice(&order_bytes), fake.fleet);
     buf_fini(&order_bytes);
+}
+
+static void ask(const char *realm, struct slice instance)
+{
+    ask_until(realm, instance, (uint64_t)store_now_ms(NULL) + 2000);
 }
 
 static void another_node_asks(void **state)
@@ -398,6 +452,23 @@ static void another_node_asks(void **state)
     rig_expect("settle A/5 done poll=1", "answer acked");
     fake.asked(question, SLICE_LITERAL("nonsense"), fake.fleet);
     rig_expect("answer absent");
+    left(ws);
+}
+
+/* Its node's question lay in Redis, which was away. */
+static void what_is_asked_too_late_is_not_sent(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    ask_until("default", id_of('A'), (uint64_t)store_now_ms(NULL));
+    rig_expect("answer absent");
+    ask_until("default", id_of('A'), (uint64_t)store_now_ms(NULL) + 100);
+    rig_expect("fleet/cmd 1=cmd_5 2=destroy 3=r");
+    pass(100); /* not a time-out of its own */
+    rig_expect("settle A/5 timed out poll=1");
+    answer("settle", RESULT_OK);
+    rig_expect("answer timed_out");
     left(ws);
 }
 
@@ -431,6 +502,22 @@ static void a_lost_redis_is_noticed(void **state)
     pass(1000);
     rig_expect("fleet/poll 1=poll_3 3=active 4=3");
     left(ws);
+}
+
+static void a_beat_that_failed_is_made_again_soon(void **state)
+{
+    (void)state;
+    the_realm();
+    fake.are_beats_held = true;
+    fail_beat();
+    pass(200);
+    assert_int_equal(ops_waiting("beat"), 0);
+    pass(50);
+    answer_beat(1);
+    pass(950);
+    assert_int_equal(ops_waiting("beat"), 0);
+    pass(50);
+    assert_int_equal(ops_waiting("beat"), 1);
 }
 
 static void what_the_dead_left_is_removed(void **state)
@@ -505,11 +592,12 @@ static void a_node_that_stops_takes_its_agents_along(void **state)
 
 static void orders_are_read_as_they_were_written(void **state)
 {
-    struct order_text order = {
-        .realm = SLICE_LITERAL("r"),
-        .instance = SLICE_LITERAL("i"),
-        .command = { .number = UINT64_MAX, .op = FLEET_UNDRAIN, .room_id = SLICE_LITERAL("") }
-    };
+    struct order_text order = { .realm = SLICE_LITERAL("r"),
+                                .instance = SLICE_LITERAL("i"),
+                                .command = { .number = UINT64_MAX,
+                                             .until_ms = 7,
+                                             .op = FLEET_UNDRAIN,
+                                             .room_id = SLICE_LITERAL("") } };
     struct order_text got;
     struct buf bytes;
 
@@ -520,7 +608,8 @@ static void orders_are_read_as_they_were_written(void **state)
         assert_false(order_parse((struct slice){ bytes.data, len }, &got));
     assert_true(order_parse(buf_slice(&bytes), &got));
     assert_true(slice_is(got.realm, "r") && slice_is(got.instance, "i"));
-    assert_true(got.command.number == UINT64_MAX && got.command.op == FLEET_UNDRAIN);
+    assert_true(got.command.until_ms == 7 && got.command.number == UINT64_MAX &&
+                got.command.op == FLEET_UNDRAIN);
     assert_non_null(got.command.room_id.data);
     assert_int_equal(got.command.room_id.len, 0);
     assert_null(got.command.room_type.data);
@@ -538,6 +627,8 @@ int main(void)
         TEST(no_acknowledgement_in_time),
         TEST(an_acknowledgement_that_loses_kicks),
         TEST(an_acknowledgement_of_what_redis_lost_does_not),
+        TEST(an_acknowledgement_that_redis_kept_waiting_does_not),
+        TEST(an_acknowledgement_that_is_not_read_is_not_late),
         TEST(a_repeat_that_finds_nothing_was_done),
         TEST(an_acknowledgement_comes_before_a_later_state),
         TEST(who_acknowledges_twice_is_kicked),
@@ -551,8 +642,10 @@ int main(void)
         TEST(who_forgets_is_not_told),
         TEST(commands_without_a_room),
         TEST(another_node_asks),
+        TEST(what_is_asked_too_late_is_not_sent),
         TEST(a_node_that_asked_dies),
         TEST(a_lost_redis_is_noticed),
+        TEST(a_beat_that_failed_is_made_again_soon),
         TEST(what_the_dead_left_is_removed),
         TEST(a_loss_ends_its_order),
         TEST(a_node_that_stops_takes_its_agents_along),

@@ -778,6 +778,7 @@ static void fifty_thousand_rooms_fit(void **state)
     assert_null(fleet_state_judge(&message).field);
     instance = fleet_instance_of_state(&message);
     assert_true(instance->connections == UINT64_C(50000000000));
+    assert_true(fleet_instance_fits(instance));
     assert_true(fleet_state_fill(&got, instance, slice_of(ID), 1, &texts));
     assert_true(got.record.len <= payload.len);
     again = fleet_instance_of_image(got.record);
@@ -792,6 +793,43 @@ static void fifty_thousand_rooms_fit(void **state)
     buf_fini(&payload);
     buf_fini(&room);
     buf_fini(&texts);
+}
+
+/* Each room repeats the endpoint in its document, and a processUid in its name. */
+static void documents_have_a_bound(void **state)
+{
+    static struct fleet_instance_room rooms[FLEET_ROOMS_MAX];
+    static const struct {
+        const char *name;
+        size_t url, uid;
+        char of;
+        bool does;
+    } rows[] = {
+        { "as they mostly are", 60, 26, 'a', true },
+        { "the longest address", 512, 26, 'a', true },
+        { "the longest one of controls", 512, 26, '\1', false },
+        { "a processUid of 2 KiB", 60, 2048, 'a', false },
+    };
+    static char text[FLEET_UID_MAX], image[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fleet_instance instance = {
+            .endpoint_url = { text, rows[i].url },
+            .process_uid = { text, rows[i].uid },
+            .rooms = rooms,
+            .room_count = FLEET_ROOMS_MAX,
+            .text = { .data = image, .len = sizeof image },
+        };
+
+        memset(text, rows[i].of, sizeof text);
+        if (fleet_instance_fits(&instance) != rows[i].does)
+            fail_msg("%s", rows[i].name);
+        instance.room_count = 10;
+        assert_true(fleet_instance_fits(&instance));
+    }
+    assert_false(fleet_instance_fits(
+        &(struct fleet_instance){ .text = { .len = FLEET_RECORD_MAX + 1, .data = image } }));
 }
 
 static const struct {
@@ -869,6 +907,7 @@ int main(void)
         cmocka_unit_test(as_many_tags_as_there_may_be),
         cmocka_unit_test(fills_what_the_store_wants),
         cmocka_unit_test(fifty_thousand_rooms_fit),
+        cmocka_unit_test(documents_have_a_bound),
         cmocka_unit_test(a_status_may_be_any_text),
         cmocka_unit_test(metadata_is_found),
     };

@@ -276,6 +276,12 @@ static const struct {
     { "signalbox_redis_losses_total", "1" },
     { "signalbox_loop_lag_seconds", "0.001500" },
     { "signalbox_config_reloads_total{result=\"failed\"}", "13" },
+    { "signalbox_fleet_instances{status=\"draining\"}", "22" },
+    { "signalbox_fleet_instances_stale", "23" },
+    { "signalbox_fleet_connections", "24" },
+    { "signalbox_fleet_sse_streams", "25" },
+    { "signalbox_fleet_rooms{type=\"a \\\\ b \\\"c\\\"\"}", "26" },
+    { "signalbox_fleet_rooms{type=\"other\"}", "27" },
     { "signalbox_store_operations_total{operation=\"channel_append\",result=\"uncertain\"}", "1" },
     { "signalbox_store_operation_seconds_bucket{operation=\"channel_append\",le=\"0.0001\"}", "3" },
     { "signalbox_store_operation_seconds_bucket{operation=\"channel_append\",le=\"0.00025\"}",
@@ -309,7 +315,15 @@ static void counters_stand_under_their_labels(void **state)
     hook_numbers.answers[5] = 19;
     jwt_numbers.answers[JWT_EXPIRED] = 20;
     jwt_numbers.fetches[false] = 21;
+    node.metrics.fleet_instances[1] = 22;
+    node.metrics.fleet_stale = 23;
+    node.metrics.fleet_connections = 24;
+    node.metrics.fleet_streams = 25;
+    tally_add(&node.metrics.fleet_rooms, SLICE_LITERAL("a \\ b \"c\""), 26);
+    tally_add(&node.metrics.fleet_rooms, SLICE_LITERAL("other"), 27);
     page_read(&page, &node);
+    tally_take(&node.metrics.fleet_rooms, SLICE_LITERAL("a \\ b \"c\""), 26);
+    tally_take(&node.metrics.fleet_rooms, SLICE_LITERAL("other"), 27);
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++)
         if (strcmp(value_of(&page, samples[i].series), samples[i].want) != 0)
             fail_msg("%s is %s, not %s", samples[i].series, value_of(&page, samples[i].series),

@@ -16,6 +16,7 @@
  *     agent_receive    what it sends, up to whose business that is
  *     agent_state      states that it sends, or does not
  *     agent_apply      a full one on its way into the store
+ *     agent_gauge      what the store has of its instance, and the gauges that show it
  *     agent_command    commands that it is given, and its acknowledgements
  *     agent_queue      what has to be done in the store, one after the other
  *     agent_leave      its record's end
@@ -42,6 +43,7 @@ struct agent_task {
     agent_end_fn *done;
     void *ctx;
     struct deadline deadline;
+    uint64_t until_ms;
     int64_t sent_us;
     uint64_t epoch; /* of what Redis had when it was sent */
 };
@@ -77,6 +79,7 @@ struct agent {
     uint32_t seq;                   /* of the last full state that was taken                      */
     struct fleet_instance *applied; /* what the store has; NULL: nothing, as far as is known      */
     uint64_t version;               /* of that                                                    */
+    bool is_stale;                  /* that one is, in the store                                  */
     int64_t synced_ms;
     char orphan[FLEET_ID_LEN + 1]; /* whom the first in the queue is to replace */
 
@@ -159,14 +162,22 @@ void agent_turn_stale(struct agent *agent);
 
 /* ---- agent_apply -------------------------------------------------------------------------------------- */
 
-void agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes);
-void agent_forget_applied(struct agent *agent);
-
+/* False: it is larger than anything may be, which has been told. */
+bool agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes);
 /* Logs and counts it. `limit` 0: not a matter of a limit. */
 void agent_reject(struct agent *agent, const char *field, uint64_t limit);
 
 /* The first in the queue met a record that another node has: this one is not to touch it again. */
 void agent_fenced(struct agent *agent);
+
+/* ---- agent_gauge -------------------------------------------------------------------------------------- */
+
+/* Takes the instance. */
+void agent_know_applied(struct agent *agent, struct fleet_instance *instance);
+void agent_forget_applied(struct agent *agent);
+
+void agent_know_stale(struct agent *agent);
+void agent_know_answered(struct agent *agent); /* it is not stale, or not any more */
 
 /* ---- agent_command -------------------------------------------------------------------------------------- */
 

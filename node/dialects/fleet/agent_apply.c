@@ -28,11 +28,6 @@ static struct store *store_of(const struct agent *agent)
     return agent->fleet->node->store;
 }
 
-void agent_forget_applied(struct agent *agent)
-{
-    fleet_instance_free(&agent->applied);
-}
-
 void agent_fenced(struct agent *agent)
 {
     agent_kick(agent, FLEET_KICK_FENCED);
@@ -132,8 +127,7 @@ static void take_applied(struct agent *agent, const struct fleet_applied *applie
     struct state_item *item = (struct state_item *)agent_queue_first(agent);
     bool has_new_name = is_named_anew(agent, item->instance);
 
-    agent_forget_applied(agent);
-    agent->applied = item->instance;
+    agent_know_applied(agent, item->instance);
     item->instance = NULL;
     agent->version = applied->version;
     agent->synced_ms = store_now_ms(store_of(agent));
@@ -218,14 +212,22 @@ static const struct agent_item_kind state_kind = {
     .traits = ITEM_IS_STATE,
 };
 
-void agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes)
+bool agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes)
 {
-    struct state_item *item = xcalloc(1, sizeof *item);
+    struct fleet_instance *instance = fleet_instance_of_state(message);
+    struct state_item *item;
 
+    if (instance == NULL || !fleet_instance_fits(instance)) {
+        fleet_instance_free(&instance);
+        agent_reject(agent, "record", FLEET_RECORD_MAX);
+        return false;
+    }
+    item = xcalloc(1, sizeof *item);
     item->item.kind = &state_kind;
     item->item.bytes = sizeof *item + 2 * bytes;
-    item->instance = fleet_instance_of_state(message);
+    item->instance = instance;
     item->seq = message->seq;
     item->poll = agent->polls;
     agent_queue_add(agent, &item->item);
+    return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A command is under way from its frame until it has been settled in the store, which alone decides how it ended. Its
- * acknowledgement, or that none came in time, waits for its turn in the queue. Who acknowledges what is not under way
+ * acknowledgement, or that none came in time, waits for its turn in the queue. What comes here too late, because Redis
+ * was away, is not sent at all. Who acknowledges what is not under way
  * (never was, not any more, settled by somebody else) is thrown out; unless Redis has lost what it had, and with
  * it what was under way: then the agent is right.
  */
@@ -14,7 +15,7 @@
 #include "base/mem.h"
 #include "fleet_realm.h"
 
-enum { COMMAND_ID_SIZE = 32, FRAME_MAX = 128 * 1024 };
+enum { COMMAND_ID_SIZE = 32, FRAME_MAX = 128 * 1024, READ_AGAIN_MS = 1000 };
 
 struct settle_item {
     struct agent_item item;
@@ -59,6 +60,16 @@ void agent_end_tasks(struct agent *agent)
     }
 }
 
+/* Until a command's time-out; 0: it is over. */
+static uint32_t left_ms(const struct agent *agent, uint64_t until_ms)
+{
+    uint64_t now_ms = (uint64_t)store_now_ms(agent->fleet->node->store);
+    uint64_t left = until_ms > now_ms ? until_ms - now_ms : 0;
+    uint32_t most = agent->fleet->node->config->fleet_command_timeout_ms;
+
+    return left < most ? (uint32_t)left : most;
+}
+
 /* ---- settling ---------------------------------------------------------------------------------------- */
 
 static void settled(struct agent *agent, enum agent_end end)
@@ -87,12 +98,18 @@ static void on_verified(enum result result, const struct fleet_beat *beat, void 
     }
 }
 
+/* Its acknowledgement came in time, but Redis could not be told before anybody might call it overdue. */
+static bool was_kept_waiting(const struct agent_task *task)
+{
+    return left_ms(task->agent, task->until_ms) == 0;
+}
+
 /* It had ended before: by us, where an earlier try was not answered; or Redis has lost it. */
 static void lost(struct agent *agent)
 {
     const struct settle_item *item = (struct settle_item *)agent_queue_first(agent);
 
-    if (item->item.is_repeat || !item->is_ack)
+    if (item->item.is_repeat || !item->is_ack || was_kept_waiting(item->task))
         settled(agent, item->end);
     else
         fleet_realm_beat(agent->realm, on_verified, agent, &agent->op);
@@ -147,11 +164,22 @@ static struct settle_item *settle_item(struct agent_task *task, enum fleet_outco
     return item;
 }
 
+static void on_late(struct deadline *deadline);
+
+static void task_await(struct agent_task *task, uint32_t ms)
+{
+    deadline_set(task->agent->fleet->deadlines, &task->deadline, ms, on_late);
+}
+
 static void on_late(struct deadline *deadline)
 {
     struct agent_task *task = LIST_ENTRY(deadline, struct agent_task, deadline);
     struct agent *agent = task->agent;
 
+    if (agent->is_paused) { /* what it said may be what we do not read */
+        task_await(task, READ_AGAIN_MS);
+        return;
+    }
     log_peer(LOG_WARN, &agent->log, "agent.late", "command=%" PRIu64, task->number);
     agent_queue_add(agent, &settle_item(task, FLEET_TIMED_OUT, AGENT_TIMED_OUT)->item);
 }
@@ -241,14 +269,14 @@ static void task_add(struct agent *agent, const struct agent_command *command, a
 
     task->agent = agent;
     task->number = command->number;
+    task->until_ms = command->until_ms;
     task->op = command->op;
     task->done = done;
     task->ctx = ctx;
     task->sent_us = clock_us();
     task->epoch = fleet_realm_epoch(agent->realm);
     deadline_init(&task->deadline);
-    deadline_set(agent->fleet->deadlines, &task->deadline,
-                 agent->fleet->node->config->fleet_command_timeout_ms, on_late);
+    task_await(task, left_ms(agent, command->until_ms));
     HASH_ADD(hh, agent->tasks, number, sizeof task->number, task);
     agent->fleet->node->metrics.fleet_inflight++;
 }
@@ -259,7 +287,7 @@ bool agent_send(struct fleet_realm *realm, struct slice instance,
     struct agent *agent;
 
     HASH_FIND(hh, realm->agents, instance.data, instance.len, agent);
-    if (agent == NULL || !write_command(agent, command))
+    if (agent == NULL || left_ms(agent, command->until_ms) == 0 || !write_command(agent, command))
         return false;
     task_add(agent, command, done, ctx);
     return true;

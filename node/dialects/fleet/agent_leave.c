@@ -20,6 +20,7 @@ static void leave_with(struct agent *agent, struct parting *parting)
 static void over(struct agent *agent)
 {
     agent_end_tasks(agent);
+    agent_forget_applied(agent);
     agent_item_done(agent);
 }
 

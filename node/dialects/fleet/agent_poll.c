@@ -57,7 +57,7 @@ static void poll(struct agent *agent)
     agent->polls++;
     agent->is_awaited = true;
     agent->misses = 0;
-    buf_init(&bytes, AGENT_MESSAGE_MAX);
+    buf_init(&bytes, FLEET_RECORD_MAX + FRAME_MAX); /* hash and status are of the record */
     fleet_write_poll(&bytes, &(struct fleet_poll){
                                  .request_id = request_id(agent, room),
                                  .known_hash = known_hash(agent),

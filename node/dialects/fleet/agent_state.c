@@ -8,7 +8,7 @@
 #include "agent.h"
 #include "base/mem.h"
 
-enum { EVENT_MAX = 64 * 1024 * 1024 };
+enum { EVENT_MAX = 64 * 1024 * 1024, NO_POLL = 0 };
 
 struct touch_item {
     struct agent_item item;
@@ -34,10 +34,12 @@ static void on_touched(enum result result, void *ctx)
         agent_fenced(agent);
         return;
     }
-    if (result == RESULT_OK)
+    if (result == RESULT_OK) {
         agent->synced_ms = store_now_ms(store_of(agent));
-    else if (result == RESULT_NOT_FOUND)
+        agent_know_answered(agent);
+    } else if (result == RESULT_NOT_FOUND) {
         agent_forget_applied(agent); /* the next poll asks for everything */
+    }
     agent_item_done(agent);
 }
 
@@ -54,13 +56,14 @@ static const struct agent_item_kind touch_kind = {
     .traits = ITEM_IS_TOUCH,
 };
 
-static void touch(struct agent *agent)
+/* What is held after a poll, which it answers, stays. */
+static void touch(struct agent *agent, uint64_t poll)
 {
     struct touch_item *item = xcalloc(1, sizeof *item);
 
     item->item.kind = &touch_kind;
     item->item.bytes = sizeof *item;
-    item->poll = agent->polls;
+    item->poll = poll;
     agent_queue_add(agent, &item->item);
 }
 
@@ -70,6 +73,8 @@ static void on_staled(enum result result, void *ctx)
 {
     struct agent *agent = ctx;
 
+    if (result == RESULT_OK)
+        agent_know_stale(agent);
     if (agent_may_retry(result))
         agent_item_failed(agent, result);
     else if (result == RESULT_CONFLICT)
@@ -162,11 +167,9 @@ static void take(struct agent *agent, const struct fleet_state_message *message,
     agent->is_awaited = false;
     agent->misses = 0;
     if (!message->is_full)
-        touch(agent);
-    else if (is_acceptable(agent, message))
-        agent_apply(agent, message, bytes);
-    else if (was_stale)
-        touch(agent); /* whatever it said, it lives */
+        touch(agent, agent->polls);
+    else if ((!is_acceptable(agent, message) || !agent_apply(agent, message, bytes)) && was_stale)
+        touch(agent, NO_POLL); /* whatever it said, it lives; it says nothing of what is held */
 }
 
 void agent_take_state(struct agent *agent, struct slice payload)

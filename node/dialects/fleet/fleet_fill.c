@@ -1,7 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /* What the store wants of an instance: texts are written one behind the other, and pointed to when none moves any more. */
+#include <ctype.h>
+
 #include "fleet_state.h"
 #include "json.h"
+
+/* ---- how large it may be ------------------------------------------------------------------------------ */
+
+enum {
+    DOCUMENTS_MAX = 48 * 1024 * 1024,
+    ROOM_BYTES = 160,  /* a room's document without what its agent says       */
+    PLAIN_BYTES = 2,   /* of a text's byte: within JSON, and within a base … */
+    SPECIAL_BYTES = 9, /* … as \u0000 and %00                                */
+};
+
+static size_t bytes_of_texts(struct slice image)
+{
+    size_t bytes = image.len * PLAIN_BYTES;
+
+    for (size_t i = 0; i < image.len; i++)
+        if (!isalnum((unsigned char)image.data[i]))
+            bytes += SPECIAL_BYTES - PLAIN_BYTES;
+    return bytes;
+}
+
+bool fleet_instance_fits(const struct fleet_instance *instance)
+{
+    struct slice image = buf_slice(&instance->text);
+    struct buf repeated;
+    size_t bytes;
+
+    if (image.len > FLEET_RECORD_MAX)
+        return false;
+    buf_init(&repeated, SIZE_MAX);
+    json_quote(&repeated, instance->endpoint_url);
+    json_quote(&repeated, instance->process_uid);
+    bytes = instance->room_count * (ROOM_BYTES + repeated.len) + bytes_of_texts(image);
+    buf_fini(&repeated);
+    return bytes <= DOCUMENTS_MAX;
+}
+
+/* ---- texts -------------------------------------------------------------------------------------------- */
 
 enum text { RECORD, DIGEST, UID_JSON, TYPES, DOCUMENT, REST, TAGS, TEXTS };
 
@@ -57,7 +96,7 @@ static struct slice unquoted(struct slice quoted)
     return (struct slice){ quoted.data + 1, quoted.len - 2 };
 }
 
-static enum fleet_status status_of(struct slice status)
+enum fleet_status fleet_status_of(struct slice status)
 {
     if (slice_is(status, "active"))
         return FLEET_ACTIVE;
@@ -66,7 +105,7 @@ static enum fleet_status status_of(struct slice status)
 
 static void fill_numbers(struct fleet_state *state, const struct fleet_instance *instance)
 {
-    state->status = status_of(instance->status);
+    state->status = fleet_status_of(instance->status);
     state->creates = instance->creates;
     state->has_max_rooms = instance->has_max_rooms;
     state->has_max_connections = instance->has_max_connections;

@@ -85,13 +85,14 @@ void order_forget(struct order **order);
 
 struct agent_command {
     uint64_t number;
+    uint64_t until_ms; /* by Redis' clock: its time-out, wherever it is by then */
     enum fleet_op op;
     struct slice room_id, room_type, options; /* data NULL: not there */
 };
 enum agent_end { AGENT_ACKED, AGENT_REFUSED, AGENT_EXISTS, AGENT_TIMED_OUT, AGENT_GONE };
 typedef void agent_end_fn(enum agent_end end, void *ctx);
 
-/* Hands a command to an agent of this node; false: it is not here (any more), or its socket takes no more: the caller
+/* Hands a command to an agent of this node; false: it is not here (any more), its socket takes no more, or it is too late: the caller
  * settles it as disconnected. Else `done` exactly once, never before this returns, when the command has been settled. */
 bool agent_send(struct fleet_realm *realm, struct slice instance,
                 const struct agent_command *command, agent_end_fn *done, void *ctx);

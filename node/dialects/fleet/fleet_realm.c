@@ -14,7 +14,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { LEASE_MIN_MS = 2000, LEASE_MAX_MS = 10000, BEATS_PER_LEASE = 3 };
+enum {
+    LEASE_MIN_MS = 2000,
+    LEASE_MAX_MS = 10000,
+    BEATS_PER_LEASE = 3,
+    BEAT_AGAIN_MS = 250, /* Redis is away: rooms are placed again when it has heard of us */
+};
 
 struct fleet_beating {
     struct fleet_realm *realm;
@@ -73,14 +78,18 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
         fleet_sweep_start(beating->sweep, beat);
 }
 
+static void on_due(struct deadline *deadline);
+
 static void on_beat(enum result result, const struct fleet_beat *beat, void *ctx)
 {
     struct fleet_beating *beating = ctx;
 
-    if (result == RESULT_OK)
+    if (result == RESULT_OK) {
         fleet_realm_heard(beating->realm, beat);
-    else
-        beating->is_shaky = true;
+        return;
+    }
+    beating->is_shaky = true;
+    deadline_set(beating->realm->fleet->deadlines, &beating->next, BEAT_AGAIN_MS, on_due);
 }
 
 static void on_due(struct deadline *deadline)

@@ -88,6 +88,8 @@ void fleet_stale_event(struct buf *out, const struct fleet_instance *instance, s
 void fleet_instance_digest(const struct fleet_instance *instance, struct slice id,
                            char out[FLEET_HASH_LEN + 1]);
 
+enum fleet_status fleet_status_of(struct slice status);
+
 /* What a placement may ask for. */
 enum fleet_tag_kind { FLEET_TAG_TYPE, FLEET_TAG_LABEL, FLEET_TAG_FEATURE };
 void fleet_tag(enum fleet_tag_kind kind, struct slice key, struct slice value,
@@ -105,6 +107,10 @@ size_t fleet_instance_tags(const struct fleet_instance *instance,
 void fleet_instance_compare(const struct fleet_instance *before, const struct fleet_instance *now,
                             struct slice id, struct fleet_state *state);
 void fleet_compare_fini(struct fleet_state *state);
+
+/* Can it be stored, and be told? Its image is no larger than a record may be, and its documents, where each room repeats the
+ * endpoint and may have the processUid in its name, stay below 48 MiB. */
+bool fleet_instance_fits(const struct fleet_instance *instance);
 
 /* The rest of what fleet_apply() wants, borrowed from the instance, from `id` and from what is appended to `texts`, to
  * which nothing may be added as long as it is used. False: `texts` has overflowed. */

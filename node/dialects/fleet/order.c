@@ -229,6 +229,8 @@ static struct order *order_begin(struct fleet_realm *realm, enum fleet_op op, or
     order->realm = realm;
     order->text.realm = slice_of(realm->name);
     order->text.command.op = op;
+    order->text.command.until_ms = (uint64_t)store_now_ms(realm->fleet->node->store) +
+                                   realm->fleet->node->config->fleet_command_timeout_ms;
     order->done = done;
     order->ctx = ctx;
     deadline_init(&order->guard);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *     order = realm instance number op traits room-id room-type options     packed (base/pack.h)
+ *     order = realm instance number until op traits room-id room-type options     packed (base/pack.h)
  *     loss  = realm number
  */
 #include "order_wire.h"
@@ -24,6 +24,7 @@ void order_write(struct buf *out, const struct order_text *order)
     pack_slice(out, order->realm);
     pack_slice(out, order->instance);
     pack_number(out, command->number);
+    pack_number(out, command->until_ms);
     pack_number(out, (uint64_t)command->op);
     pack_number(out, traits_of(command));
     pack_slice(out, command->room_id);
@@ -47,6 +48,7 @@ bool order_parse(struct slice text, struct order_text *order)
     order->realm = unpack_slice(&unpack);
     order->instance = unpack_slice(&unpack);
     order->command.number = unpack_number(&unpack);
+    order->command.until_ms = unpack_number(&unpack);
     order->command.op = (enum fleet_op)unpack_number_max(&unpack, FLEET_OPS - 1);
     traits = unpack_number_max(&unpack, TRAITS_MAX);
     order->command.room_id = text_if(unpack_slice(&unpack), (traits & HAS_ROOM_ID) != 0);
