@@ -1,39 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- ---- fleet_log: versions, totals, the hash of everything, and the events of one step.
--- Wants    fleet_all
---          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,
---                         now (8 bytes each, big-endian)
--- Returns  meta, tell(event), tell_all(kind, documents), tell_list(head, documents, tail), next_version(id), mix(digits), count_types(json, by), finish()
-local EXTRA_MS = 60000         -- as in channel_append
-local NUMBERS_PER_MS = 1024
+-- ---- fleet_log: the union of types, and the events of one step.
+-- Wants    fleet_all, fleet_meta
+-- Returns  tell(event), tell_all(kind, documents), tell_list(head, documents, tail), count_types(json, by),
+--          append_events(), finish()
 local ENTRY_MAX = 262144
 local PUBLISH_MAX = 1048576    -- of more than this only the last entry goes to the topic: its number tells that others
                                -- are to be read
-local live_bound, keep_count, ttl, life, now = struct.unpack('>I8I8I8I8I8', bounds)
-
-local FIELDS = {'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms', 'connections', 'types'}
-local kept = redis.call('HMGET', META, unpack(FIELDS))
-local meta = {hash = kept[3] or '4f53cda18c2baa0c', types = kept[9] or '[]'}
-for i = 1, #FIELDS do
-  meta[FIELDS[i]] = meta[FIELDS[i]] or tonumber(kept[i]) or 0
-end
-if meta.version == 0 then -- so that no version is ever said twice, whatever Redis lost
-  meta.version = now * NUMBERS_PER_MS
-  meta.floor = meta.version
-end
-local hash_high, hash_low = tonumber(string.sub(meta.hash, 1, 8), 16), tonumber(string.sub(meta.hash, 9), 16)
-
--- A term of the hash comes or goes.
-local function mix(digits)
-  hash_high = bit.bxor(hash_high, tonumber(string.sub(digits, 1, 8), 16))
-  hash_low = bit.bxor(hash_low, tonumber(string.sub(digits, 9, 16), 16))
-end
-
-local function next_version(id)
-  meta.version = meta.version + 1
-  redis.call('ZADD', VERSIONS, string.format('%.0f', meta.version), id)
-  return meta.version
-end
+local PIECE_BYTES = 7168       -- about so much table.concat joins without copying it again
 
 -- ---- the union of all types, in the order of their UTF-16 units
 
@@ -115,7 +88,7 @@ local pieces, n_pieces = {}, 0
 local starts = {} -- of entries among the pieces
 local entry_bytes, all_bytes = 0, 0
 
-local function begin_event(bytes)
+local function begin_events(bytes)
   if #starts == 0 or entry_bytes + bytes > ENTRY_MAX then
     n_pieces = n_pieces + 1
     starts[#starts + 1] = n_pieces
@@ -125,7 +98,7 @@ local function begin_event(bytes)
 end
 
 local function tell(event)
-  begin_event(#event)
+  begin_events(#event)
   n_pieces = n_pieces + 1
   pieces[n_pieces] = event
 end
@@ -133,91 +106,64 @@ end
 -- An event of this kind for each document.
 local function tell_all(kind, documents)
   local head = 'event: ' .. kind .. '\ndata: '
+  local between, from, bytes = '\n\n' .. head, 1, 0
   for i = 1, #documents do
-    begin_event(#head + #documents[i] + 2)
-    pieces[n_pieces + 1], pieces[n_pieces + 2], pieces[n_pieces + 3] = head, documents[i], '\n\n'
-    n_pieces = n_pieces + 3
+    bytes = bytes + #documents[i] + #between
+    if bytes > PIECE_BYTES or i == #documents then
+      begin_events(bytes)
+      pieces[n_pieces + 1] = head
+      pieces[n_pieces + 2] = table.concat(documents, between, from, i)
+      pieces[n_pieces + 3] = '\n\n'
+      n_pieces, from, bytes = n_pieces + 3, i + 1, 0
+    end
   end
 end
 
 -- One event with all these documents within.
 local function tell_list(head, documents, tail)
-  local bytes = #head + #tail + #documents
+  local event, from, bytes, all = {head}, 1, 0, #head + #tail
   for i = 1, #documents do
-    bytes = bytes + #documents[i]
+    bytes = bytes + #documents[i] + 1
+    if bytes > PIECE_BYTES or i == #documents then
+      event[#event + 1] = table.concat(documents, ',', from, i)
+      event[#event + 1] = i < #documents and ',' or nil
+      all, from, bytes = all + bytes, i + 1, 0
+    end
   end
-  begin_event(bytes)
-  n_pieces = n_pieces + 1
-  pieces[n_pieces] = head
-  for i = 1, #documents do
-    pieces[n_pieces + 1], pieces[n_pieces + 2] = documents[i], ','
-    n_pieces = n_pieces + 2
+  event[#event + 1] = tail
+  begin_events(all)
+  for i = 1, #event do
+    pieces[n_pieces + i] = event[i]
   end
-  if #documents > 0 then
-    n_pieces = n_pieces - 1
-  end
-  n_pieces = n_pieces + 1
-  pieces[n_pieces] = tail
+  n_pieces = n_pieces + #event
 end
 
--- The hash that is kept is the one that was told last.
-local function tell_sync()
-  local hash = string.format('%08x%08x', hash_high % 2 ^ 32, hash_low % 2 ^ 32)
-  if hash == meta.hash then
-    return
+-- One text of the pieces. What is long is copied once for each factor of sixteen, table.concat would do so for each of two.
+local function fuse(list, from, till)
+  while till > from do
+    local fused, n = {}, 0
+    for i = from, till, 16 do
+      local a, b, c, d, e, f, g, h, k, l, m, o, p, q, r, s = unpack(list, i, math.min(i + 15, till))
+      n = n + 1
+      fused[n] = a .. (b or '') .. (c or '') .. (d or '') .. (e or '') .. (f or '') .. (g or '') .. (h or '') ..
+        (k or '') .. (l or '') .. (m or '') .. (o or '') .. (p or '') .. (q or '') .. (r or '') .. (s or '')
+    end
+    list, from, till = fused, 1, n
   end
-  meta.hash = hash
-  tell(string.format('event: sync\ndata: {"instances":%.0f,"rooms":%.0f,"connections":%.0f,"roomTypes":',
-    meta.instances, meta.rooms, meta.connections) .. meta.types .. ',"stateHash":"' .. meta.hash .. '"}\n\n')
-end
-
-local function first_number()
-  local last = redis.call('LINDEX', LIST, -1)
-  local number = last and struct.unpack('>I8', last) + 1 or now * NUMBERS_PER_MS
-  if not last then
-    redis.call('SET', SETTLED, string.format('%.0f', number - 1), 'PX', life + EXTRA_MS)
-  end
-  redis.call('SET', LAST, string.format('%.0f', number), 'PX', life + EXTRA_MS)
-  return number
-end
-
--- As channel_append does for somebody who listens, which nobody need do. Returns how many the bound dropped.
-local function trim_log(number, length)
-  local first = number - length + 1
-  local settled = tonumber(redis.call('GET', SETTLED)) or first - 1
-  local cut = math.max(number - live_bound, settled - keep_count)
-  if cut >= first then
-    redis.call('LTRIM', LIST, cut - first + 1, -1)
-  end
-  if cut <= settled then
-    return 0
-  end
-  redis.call('SET', SETTLED, string.format('%.0f', cut), 'PX', life + EXTRA_MS)
-  return cut - math.max(settled, first - 1)
+  return list[from]
 end
 
 local function append_events()
   local dropped = 0
   starts[#starts + 1] = n_pieces + 1
   for i = 1, #starts - 1 do
-    local number = redis.call('INCR', LAST)
-    if number == 1 then
-      number = first_number()
-    end
-    pieces[starts[i]] = struct.pack('>I8I8', number, now + ttl)
-    local entry = table.concat(pieces, '', starts[i], starts[i + 1] - 1)
-    if all_bytes <= PUBLISH_MAX or i == #starts - 1 then
-      redis.call('SPUBLISH', topic, entry)
-    end
-    local length = redis.call('RPUSH', LIST, entry)
-    if number % 64 == 0 then
-      dropped = dropped + trim_log(number, length)
-    end
+    local number = next_number()
+    pieces[starts[i]] = entry_head(number)
+    local entry = fuse(pieces, starts[i], starts[i + 1] - 1)
+    dropped = dropped + push_entry(number, entry, all_bytes <= PUBLISH_MAX or i == #starts - 1)
   end
-  if n_pieces > 0 and redis.call('PTTL', LIST) < ttl then
-    redis.call('PEXPIRE', LIST, life)
-    redis.call('PEXPIRE', LAST, life + EXTRA_MS, 'GT')
-    redis.call('PEXPIRE', SETTLED, life + EXTRA_MS, 'GT')
+  if n_pieces > 0 then
+    renew_log()
   end
   return dropped
 end
@@ -227,18 +173,10 @@ local function finish()
   if has_new_types then
     meta.types = union_of_types()
   end
-  tell_sync()
-  local changed, n = {}, 0
-  for i = 1, #FIELDS do
-    local value = meta[FIELDS[i]]
-    value = type(value) == 'number' and string.format('%.0f', value) or value
-    if value ~= kept[i] then
-      changed[n + 1], changed[n + 2] = FIELDS[i], value
-      n = n + 2
-    end
+  local sync = sync_event()
+  if sync then
+    tell(sync)
   end
-  if n > 0 then
-    redis.call('HSET', META, unpack(changed))
-  end
+  write_meta()
   return append_events()
 end

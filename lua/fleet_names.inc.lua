@@ -7,9 +7,9 @@
 -- A rename is <kind><length of the base, 2 bytes><base>; kinds: 'a' all of the instance's rooms of that base, 'o' all
 -- but one.
 --
--- Wants    fleet_all, fleet_log
--- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases), then add_own(us, bases,
---          origins, told, shared), settle_names(us); know(names, docs), sort_foreign(), know_foreign(from, till),
+-- Wants    fleet_all, fleet_meta, fleet_log
+-- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases, are_ascending), then
+--          add_own(us, bases, origins, docs, shared), settle_names(us); know(names, docs), sort_foreign(), know_foreign(from, till),
 --          tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
 local CLAIM = 25
 
@@ -114,16 +114,29 @@ end
 
 local metadata_is_there = redis.call('EXISTS', METADATA) == 1
 
-local function metadata_of(uid, base)
-  local from = struct.pack('>I4c0', #uid, uid) .. base
-  local member = redis.call('ZRANGEBYLEX', METADATA, '[' .. from .. '\0', '(' .. from .. '\1')[1]
-  return member and string.sub(member, #from + 2)
+-- base => what a caller has put, a JSON object, of all rooms of a processUid
+local put = {}
+local function metadata_of(uid)
+  local found = put[uid]
+  if not found then
+    local from = struct.pack('>I4c0', #uid, uid)
+    found = {}
+    for _, member in ipairs(redis.call('ZRANGEBYLEX', METADATA, '[' .. from, '(' .. from .. '\255')) do
+      local cut = string.find(member, '\0', #from + 1, true)
+      found[string.sub(member, #from + 1, cut - 1)] = string.sub(member, cut + 1)
+    end
+    put[uid] = found
+  end
+  return found
 end
 
--- What was put by a caller counts unless the agent says something itself.
-local function with_metadata(tail, uid, base)
-  local found = metadata_is_there and not string.find(tail, ',"metadata":', 1, true) and metadata_of(uid, base)
-  return found and string.sub(tail, 1, -2) .. ',"metadata":' .. found .. '}' or tail
+-- What was put by a caller counts unless the agent says something itself. `text` is a RoomInfo or its end.
+local function with_metadata(text, uid, base)
+  local found = metadata_is_there and metadata_of(uid)[base]
+  if not found or string.find(text, ',"metadata":', 1, true) then
+    return text
+  end
+  return string.sub(text, 1, -2) .. ',"metadata":' .. found .. '}'
 end
 
 local function room_info(name_json, tail)
@@ -231,8 +244,9 @@ end
 -- A room of ours that has a base with others, once all claims are there; they come in their order. Of several of ours
 -- with one base the first with the keeper's origin is the one that keeps it.
 local keeps, starts_over = {}, false
-local function name_own(us, base, origin, tail)
+local function name_own(us, base, origin, doc)
   local list = claims[base]
+  local tail = string.sub(doc, 1 + #room_info(base, ''))
   local uid = uids[us]
   local name, json, is_new = base, base, before[base] == ''
   if #list > CLAIM then
@@ -245,7 +259,7 @@ local function name_own(us, base, origin, tail)
     end
   end
   note_tail(us, base, tail)
-  local doc = room_info(json, tail)
+  doc = room_info(json, tail)
   if is_new and not is_own[name] then
     is_own[name] = true
     return doc, name
@@ -254,8 +268,8 @@ local function name_own(us, base, origin, tail)
 end
 
 -- Claims for all rooms that come. Nearly all have a base of their own: those are done with here, `shared` are the places
--- of the others.
-local function claim_rooms(us, join, origins, bases)
+-- of the others. In ascending order none is there twice.
+local function claim_rooms(us, join, origins, bases, are_ascending)
   local first, shared = {}, {}
   local claim = {['0'] = us .. '0' .. struct.pack('>I8', join), ['1'] = us .. '1' .. struct.pack('>I8', join)}
 
@@ -281,41 +295,34 @@ local function claim_rooms(us, join, origins, bases)
         share(first[base])
         share(i)
       else
-        first[base] = i
+        first[base] = not are_ascending and i or nil
         own[n + 1], own[n + 2] = base, claim[origins[i]]
         n = n + 2
       end
     end
-    if n > 0 then
-      for at = 1, n, CHUNK do
-        redis.call('HSET', CLAIMS, unpack(own, at, math.min(at + CHUNK - 1, n)))
-      end
+    for at = 1, n, CHUNK do
+      redis.call('HSET', CLAIMS, unpack(own, at, math.min(at + CHUNK - 1, n)))
     end
   end
   table.sort(shared)
   return shared
 end
 
--- What all rooms that come are called. Returns their documents.
-local function add_own(us, bases, origins, told, shared)
-  local docs, names = {}, {}
-  for i = 1, #bases do
-    docs[i] = '{"id":"' .. bases[i] .. '",' .. told[i]
-  end
+-- What all rooms that come are called, in `docs`.
+local function add_own(us, bases, origins, docs, shared)
   if metadata_is_there then
     for i = 1, #bases do
-      told[i] = with_metadata(told[i], uids[us][1], bases[i])
-      docs[i] = room_info(bases[i], told[i])
+      docs[i] = with_metadata(docs[i], uids[us][1], bases[i])
     end
   end
   if #shared == 0 then
     own_names, own_docs = bases, docs
-    return docs
+    return
   end
-  local is_shared = {}
+  local is_shared, names = {}, {}
   for _, i in ipairs(shared) do
     is_shared[i] = true
-    docs[i], names[i] = name_own(us, bases[i], origins[i], told[i])
+    docs[i], names[i] = name_own(us, bases[i], origins[i], docs[i])
   end
   for i = 1, #bases do
     local name = is_shared[i] and names[i] or not is_shared[i] and bases[i]
@@ -323,7 +330,6 @@ local function add_own(us, bases, origins, told, shared)
       own_names[#own_names + 1], own_docs[#own_docs + 1] = name, docs[i]
     end
   end
-  return docs
 end
 
 -- All touched bases: what goes, what is renamed. `us`: who adds, nil in a removal.

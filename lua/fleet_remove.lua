@@ -5,7 +5,7 @@
 -- ARGV[1]  leaving    id (16 bytes), owner (behind 1 byte of length), version (8), is orphan (1), the event
 --                     instance:leave (behind 4), the bases of its rooms (4, each behind 2)
 -- ARGV[2]  topic      of the channel of events
--- ARGV[3]  bounds     see fleet_log
+-- ARGV[3]  bounds     see fleet_meta
 --
 -- Returns  {0, dropped, requester, command, ...}  it is gone; the log has dropped so many entries; what was under way
 --          {2}   there is no such instance
@@ -16,6 +16,7 @@
 local topic, bounds = ARGV[2], ARGV[3]
 
 -- include: fleet_all
+-- include: fleet_meta
 -- include: fleet_log
 -- include: fleet_head
 -- include: fleet_index

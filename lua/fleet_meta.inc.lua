@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: MIT
+-- ---- fleet_meta: versions, totals, the hash of everything, and entries of the log of events.
+-- Wants    fleet_all
+--          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,
+--                         now (8 bytes each, big-endian)
+-- Returns  meta, mix(digits), next_version(id), sync_event(), write_meta(); next_number(), then push_entry(number,
+--          entry, is_told), and renew_log() behind the last one
+local EXTRA_MS = 60000         -- as in channel_append
+local NUMBERS_PER_MS = 1024
+local live_bound, keep_count, ttl, life, now = struct.unpack('>I8I8I8I8I8', bounds)
+
+local kept = redis.call('HMGET', META, 'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms',
+  'connections', 'types')
+local meta = {
+  version = tonumber(kept[1]) or 0, floor = tonumber(kept[2]) or 0, hash = kept[3] or '4f53cda18c2baa0c',
+  join = tonumber(kept[4]) or 0, order = tonumber(kept[5]) or 0, instances = tonumber(kept[6]) or 0,
+  rooms = tonumber(kept[7]) or 0, connections = tonumber(kept[8]) or 0, types = kept[9] or '[]',
+}
+if meta.version == 0 then -- so that no version is ever said twice, whatever Redis lost
+  meta.version = now * NUMBERS_PER_MS
+  meta.floor = meta.version
+end
+local hash_high, hash_low = tonumber(string.sub(meta.hash, 1, 8), 16), tonumber(string.sub(meta.hash, 9), 16)
+
+-- A term of the hash comes or goes.
+local function mix(digits)
+  hash_high = bit.bxor(hash_high, tonumber(string.sub(digits, 1, 8), 16))
+  hash_low = bit.bxor(hash_low, tonumber(string.sub(digits, 9, 16), 16))
+end
+
+local function next_version(id)
+  meta.version = meta.version + 1
+  redis.call('ZADD', VERSIONS, string.format('%.0f', meta.version), id)
+  return meta.version
+end
+
+-- Nothing when the hash is the one that was told last: it is the one that is kept.
+local function sync_event()
+  local hash = string.format('%08x%08x', hash_high % 2 ^ 32, hash_low % 2 ^ 32)
+  if hash == meta.hash then
+    return nil
+  end
+  meta.hash = hash
+  return string.format('event: sync\ndata: {"instances":%.0f,"rooms":%.0f,"connections":%.0f,"roomTypes":',
+    meta.instances, meta.rooms, meta.connections) .. meta.types .. ',"stateHash":"' .. hash .. '"}\n\n'
+end
+
+local function write_meta()
+  local changed, n = {}, 0
+  for i, field in ipairs({'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms', 'connections', 'types'}) do
+    local value = meta[field]
+    if (tonumber(kept[i]) or kept[i]) ~= value then
+      changed[n + 1], changed[n + 2] = field, type(value) == 'number' and string.format('%.0f', value) or value
+      n = n + 2
+    end
+  end
+  if n > 0 then
+    redis.call('HSET', META, unpack(changed))
+  end
+end
+
+-- ---- the log
+
+local function next_number()
+  local number = redis.call('INCR', LAST)
+  if number > 1 then
+    return number
+  end
+  local last = redis.call('LINDEX', LIST, -1)
+  number = last and struct.unpack('>I8', last) + 1 or now * NUMBERS_PER_MS
+  if not last then
+    redis.call('SET', SETTLED, string.format('%.0f', number - 1), 'PX', life + EXTRA_MS)
+  end
+  redis.call('SET', LAST, string.format('%.0f', number), 'PX', life + EXTRA_MS)
+  return number
+end
+
+-- What an entry begins with.
+local function entry_head(number)
+  return struct.pack('>I8I8', number, now + ttl)
+end
+
+-- Trims as channel_append does for somebody who listens, which nobody need do. Returns how many the bound dropped.
+local function push_entry(number, entry, is_told)
+  if is_told then
+    redis.call('SPUBLISH', topic, entry)
+  end
+  local length = redis.call('RPUSH', LIST, entry)
+  if number % 64 > 0 then
+    return 0
+  end
+  local first = number - length + 1
+  local settled = tonumber(redis.call('GET', SETTLED)) or first - 1
+  local cut = math.max(number - live_bound, settled - keep_count)
+  if cut >= first then
+    redis.call('LTRIM', LIST, cut - first + 1, -1)
+  end
+  if cut <= settled then
+    return 0
+  end
+  redis.call('SET', SETTLED, string.format('%.0f', cut), 'PX', life + EXTRA_MS)
+  return cut - math.max(settled, first - 1)
+end
+
+local function renew_log()
+  if redis.call('PTTL', LIST) < ttl then
+    redis.call('PEXPIRE', LIST, life)
+    redis.call('PEXPIRE', LAST, life + EXTRA_MS, 'GT')
+    redis.call('PEXPIRE', SETTLED, life + EXTRA_MS, 'GT')
+  end
+end
