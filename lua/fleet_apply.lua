@@ -163,7 +163,7 @@ local function change_names()
   end
 
   local function read_added(packed)
-    local origins, bases, docs, firsts, at, n = {}, {}, {}, {}, 2, 0
+    local origins, bases, told, firsts, at, n = {}, {}, {}, {}, 2, 0
     while at <= #packed do
       local origin, base, begin_len, end_len, middle, after = struct.unpack('>c1I2c0I2I2I4c0', packed, at)
       local first = firsts[origin]
@@ -176,9 +176,9 @@ local function change_names()
       ends[end_len] = ends[end_len] or string.sub(first.tail, -end_len)
       n, at = n + 1, after
       origins[n], bases[n] = origin, base
-      docs[n] = '{"id":"' .. base .. '",' .. begins[begin_len] .. middle .. ends[end_len]
+      told[n] = begins[begin_len] .. middle .. ends[end_len]
     end
-    return origins, bases, docs, string.sub(packed, 1, 1) == '1'
+    return origins, bases, told, string.sub(packed, 1, 1) == '1'
   end
 
   local function bases_of_rooms(packed)
@@ -223,7 +223,7 @@ local function change_names()
     return '', ''
   end
 
-  local origins, added, docs, are_ascending = read_added(ARGV[14])
+  local origins, added, told, are_ascending = read_added(ARGV[14])
   local changed_origins, changed = read_changed(ARGV[15])
   local removed = read_bases(ARGV[16])
   if (h and h.rooms or 0) + #added - #removed ~= room_count then
@@ -278,15 +278,15 @@ local function change_names()
   local shared = claim_rooms(id, join, origins, added, are_ascending)
   recount(removed, join)
   recount(changed, join)
-  add_own(id, added, origins, docs, shared)
+  local jsons = add_own(id, added, origins, told, shared)
   settle_names(id)
   redis.call('HSET', ROOMS, id, ARGV[13])
   sort_foreign()
   know_foreign(0, join)
   if is_first then
-    tell_list('event: instance:join\ndata: ' .. document, docs, ARGV[12] .. '\n\n')
+    tell_list('event: instance:join\ndata: ' .. document, jsons, told, ARGV[12] .. '\n\n')
   end
-  know(own_names, own_docs)
+  know(own_names, own_jsons, own_tails)
   know_foreign(join, math.huge)
   tell_destroyed()
   write_claims()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- ---- fleet_log: the union of types, and the events of one step.
 -- Wants    fleet_all, fleet_meta
--- Returns  tell(event), tell_all(kind, documents), tell_list(head, documents, tail), count_types(json, by),
+-- Returns  tell(event), tell_all(kind, jsons, tails), tell_list(head, jsons, tails, tail), count_types(json, by),
 --          append_events(), finish()
 local ENTRY_MAX = 262144
 local PUBLISH_MAX = 1048576    -- of more than this only the last entry goes to the topic: its number tells that others
@@ -103,42 +103,53 @@ local function tell(event)
   pieces[n_pieces] = event
 end
 
--- An event of this kind for each document.
-local function tell_all(kind, documents)
-  local head = 'event: ' .. kind .. '\ndata: '
-  local between, from, bytes = '\n\n' .. head, 1, 0
-  for i = 1, #documents do
-    bytes = bytes + #documents[i] + #between
-    if bytes > PIECE_BYTES or i == #documents then
-      begin_events(bytes)
-      pieces[n_pieces + 1] = head
-      pieces[n_pieces + 2] = table.concat(documents, between, from, i)
-      pieces[n_pieces + 3] = '\n\n'
-      n_pieces, from, bytes = n_pieces + 3, i + 1, 0
+-- What is told of rooms, one behind the other, in texts of about PIECE_BYTES. A room is its name within JSON and its
+-- tail; tails are much alike, whole documents would be many long texts that differ little: such ones Lua finds slowly.
+local function texts_of(before, jsons, tails, behind)
+  local texts, run, n, bytes, ends = {}, {}, 0, 0, {}
+  for i = 1, #jsons do
+    local ending = ends[tails[i]]
+    if not ending then
+      ending = '",' .. tails[i] .. behind
+      ends[tails[i]] = ending
     end
+    run[n + 1], run[n + 2], run[n + 3] = before, jsons[i], ending
+    n, bytes = n + 3, bytes + #before + #jsons[i] + #ending
+    if bytes > PIECE_BYTES or i == #jsons then
+      texts[#texts + 1] = table.concat(run, '', 1, n)
+      n, bytes = 0, 0
+    end
+  end
+  return texts
+end
+
+-- An event of this kind for each room.
+local function tell_all(kind, jsons, tails)
+  local texts = texts_of('event: ' .. kind .. '\ndata: {"id":"', jsons, tails, '\n\n')
+  for i = 1, #texts do
+    tell(texts[i])
   end
 end
 
--- One event with all these documents within.
-local function tell_list(head, documents, tail)
-  local event, from, bytes, all = {head}, 1, 0, #head + #tail
-  for i = 1, #documents do
-    bytes = bytes + #documents[i] + 1
-    if bytes > PIECE_BYTES or i == #documents then
-      event[#event + 1] = table.concat(documents, ',', from, i)
-      event[#event + 1] = i < #documents and ',' or nil
-      all, from, bytes = all + bytes, i + 1, 0
-    end
+-- One event with all these rooms within.
+local function tell_list(head, jsons, tails, tail)
+  local texts, bytes = texts_of('{"id":"', jsons, tails, ','), #head + #tail
+  if #texts > 0 then
+    texts[#texts] = string.sub(texts[#texts], 1, -2)
   end
-  event[#event + 1] = tail
-  begin_events(all)
-  for i = 1, #event do
-    pieces[n_pieces + i] = event[i]
+  for i = 1, #texts do
+    bytes = bytes + #texts[i]
   end
-  n_pieces = n_pieces + #event
+  begin_events(bytes)
+  pieces[n_pieces + 1] = head
+  for i = 1, #texts do
+    pieces[n_pieces + 1 + i] = texts[i]
+  end
+  n_pieces = n_pieces + #texts + 2
+  pieces[n_pieces] = tail
 end
 
--- One text of the pieces. What is long is copied once for each factor of sixteen, table.concat would do so for each of two.
+-- One text of the pieces. What is long is copied once for each factor of sixteen, not of two as by table.concat.
 local function fuse(list, from, till)
   while till > from do
     local fused, n = {}, 0

@@ -3,19 +3,25 @@
 -- Wants    fleet_all
 --          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,
 --                         now (8 bytes each, big-endian)
+--          META  sb:{fleet:<realm>:all}:meta  hash  totals are the last join number, the last order of creation,
+--                                                    instances, rooms, connections (8 bytes each, big-endian)
 -- Returns  meta, mix(digits), next_version(id), sync_event(), write_meta(); next_number(), then push_entry(number,
 --          entry, is_told), and renew_log() behind the last one
 local EXTRA_MS = 60000         -- as in channel_append
 local NUMBERS_PER_MS = 1024
 local live_bound, keep_count, ttl, life, now = struct.unpack('>I8I8I8I8I8', bounds)
 
-local kept = redis.call('HMGET', META, 'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms',
-  'connections', 'types')
+local TOTALS = '>I8I8I8I8I8'
+
+local kept = redis.call('HMGET', META, 'version', 'floor', 'hash', 'types', 'totals')
 local meta = {
   version = tonumber(kept[1]) or 0, floor = tonumber(kept[2]) or 0, hash = kept[3] or '4f53cda18c2baa0c',
-  join = tonumber(kept[4]) or 0, order = tonumber(kept[5]) or 0, instances = tonumber(kept[6]) or 0,
-  rooms = tonumber(kept[7]) or 0, connections = tonumber(kept[8]) or 0, types = kept[9] or '[]',
+  types = kept[4] or '[]', join = 0, order = 0, instances = 0, rooms = 0, connections = 0,
 }
+if kept[5] then
+  meta.join, meta.order, meta.instances, meta.rooms, meta.connections = struct.unpack(TOTALS, kept[5])
+end
+local old_floor = meta.floor
 if meta.version == 0 then -- so that no version is ever said twice, whatever Redis lost
   meta.version = now * NUMBERS_PER_MS
   meta.floor = meta.version
@@ -46,16 +52,13 @@ local function sync_event()
 end
 
 local function write_meta()
-  local changed, n = {}, 0
-  for i, field in ipairs({'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms', 'connections', 'types'}) do
-    local value = meta[field]
-    if (tonumber(kept[i]) or kept[i]) ~= value then
-      changed[n + 1], changed[n + 2] = field, type(value) == 'number' and string.format('%.0f', value) or value
-      n = n + 2
-    end
+  redis.call('HSET', META, 'version', string.format('%.0f', meta.version), 'hash', meta.hash,
+    'totals', struct.pack(TOTALS, meta.join, meta.order, meta.instances, meta.rooms, meta.connections))
+  if meta.floor ~= old_floor then
+    redis.call('HSET', META, 'floor', string.format('%.0f', meta.floor))
   end
-  if n > 0 then
-    redis.call('HSET', META, unpack(changed))
+  if meta.types ~= kept[4] then
+    redis.call('HSET', META, 'types', meta.types)
   end
 end
 

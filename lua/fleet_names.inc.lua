@@ -9,7 +9,8 @@
 --
 -- Wants    fleet_all, fleet_meta, fleet_log
 -- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases, are_ascending), then
---          add_own(us, bases, origins, docs, shared), settle_names(us); know(names, docs), sort_foreign(), know_foreign(from, till),
+--          add_own(us, bases, origins, told, shared), settle_names(us); release_rooms(us, bases) for one that goes;
+--          know(names, jsons, tails), sort_foreign(), know_foreign(from, till),
 --          tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
 local CLAIM = 25
 
@@ -130,17 +131,32 @@ local function metadata_of(uid)
   return found
 end
 
--- What was put by a caller counts unless the agent says something itself. `text` is a RoomInfo or its end.
-local function with_metadata(text, uid, base)
+-- What was put by a caller counts unless the agent says something itself. 
+local function with_metadata(tail, uid, base)
   local found = metadata_is_there and metadata_of(uid)[base]
-  if not found or string.find(text, ',"metadata":', 1, true) then
-    return text
+  if not found or string.find(tail, ',"metadata":', 1, true) then
+    return tail
   end
-  return string.sub(text, 1, -2) .. ',"metadata":' .. found .. '}'
+  return string.sub(tail, 1, -2) .. ',"metadata":' .. found .. '}'
 end
 
-local function room_info(name_json, tail)
-  return '{"id":"' .. name_json .. '",' .. tail
+-- What is known of a public id: the order of its create (8 bytes), the two lowest bytes of that eight times each, its
+-- name within JSON behind 2 bytes, '' for the name itself, and the rest of its RoomInfo as it was then. (Of a long text
+-- Lua's hash takes only some bytes, each eighth at most: these tell apart what is equal else.)
+local marks = {}
+
+local function known_of(order, name, json, tail)
+  local low, high = order % 256, math.floor(order / 256) % 256
+  marks[low] = marks[low] or string.rep(string.char(low), 8)
+  marks[high] = marks[high] or string.rep(string.char(high), 8)
+  local packed = json == name and '\0\0' or struct.pack('>I2c0', #json, json)
+  return struct.pack('>I8', order) .. marks[low] .. marks[high] .. packed .. tail
+end
+
+-- Returns its order, name within JSON, tail
+local function read_known(info, name)
+  local order, _, json, at = struct.unpack('>I8c16I2c0', info)
+  return order, json ~= '' and json or name, string.sub(info, at)
 end
 
 -- The tail of a room that is there already, as its instance told it, with the connections that it has now.
@@ -148,7 +164,7 @@ local function tail_of(id, base, connections, origin)
   local tail = redis.call('HGET', TAILS, id .. base)
   if not tail then
     local info = redis.call('HGET', KNOWN, base)
-    tail = info and string.sub(info, 9 + #room_info(base, '')) or '"type":"","connections":0}'
+    tail = info and select(3, read_known(info, base)) or '"type":"","connections":0}'
   end
   if connections then
     tail = string.gsub(tail, '"connections":%d+', string.format('"connections":%.0f', connections), 1)
@@ -158,7 +174,7 @@ end
 
 -- ---- the difference
 
-local own_names, own_docs = {}, {}  -- creates of rooms that this step adds: told in their order
+local own_names, own_jsons, own_tails = {}, {}, {} -- creates of rooms that this step adds: told in their order
 local is_own = {}
 local foreign = {}                  -- creates of others, and of ours by a change of right
 local destroyed = {}                -- names
@@ -191,7 +207,7 @@ local function keep_tail(base)
   end
   local info = redis.call('HGET', KNOWN, base)
   if info then
-    note_tail(id, base, string.sub(info, 9 + #room_info(base, '')))
+    note_tail(id, base, (select(3, read_known(info, base))))
   end
 end
 
@@ -244,9 +260,8 @@ end
 -- A room of ours that has a base with others, once all claims are there; they come in their order. Of several of ours
 -- with one base the first with the keeper's origin is the one that keeps it.
 local keeps, starts_over = {}, false
-local function name_own(us, base, origin, doc)
+local function name_own(us, base, origin, tail)
   local list = claims[base]
-  local tail = string.sub(doc, 1 + #room_info(base, ''))
   local uid = uids[us]
   local name, json, is_new = base, base, before[base] == ''
   if #list > CLAIM then
@@ -259,16 +274,15 @@ local function name_own(us, base, origin, doc)
     end
   end
   note_tail(us, base, tail)
-  doc = room_info(json, tail)
   if is_new and not is_own[name] then
     is_own[name] = true
-    return doc, name
+    return json, name
   end
-  return doc
+  return json
 end
 
--- Claims for all rooms that come. Nearly all have a base of their own: those are done with here, `shared` are the places
--- of the others. In ascending order none is there twice.
+-- Claims for all rooms that come. Nearly all have a base of their own: those are done with here, `shared` are the
+-- places of the others. In ascending order none is there twice.
 local function claim_rooms(us, join, origins, bases, are_ascending)
   local first, shared = {}, {}
   local claim = {['0'] = us .. '0' .. struct.pack('>I8', join), ['1'] = us .. '1' .. struct.pack('>I8', join)}
@@ -308,28 +322,58 @@ local function claim_rooms(us, join, origins, bases, are_ascending)
   return shared
 end
 
--- What all rooms that come are called, in `docs`.
-local function add_own(us, bases, origins, docs, shared)
+-- What all rooms that come are called: returns their names within JSON.
+local function add_own(us, bases, origins, told, shared)
   if metadata_is_there then
     for i = 1, #bases do
-      docs[i] = with_metadata(docs[i], uids[us][1], bases[i])
+      told[i] = with_metadata(told[i], uids[us][1], bases[i])
     end
   end
   if #shared == 0 then
-    own_names, own_docs = bases, docs
-    return
+    own_names, own_jsons, own_tails = bases, bases, told
+    return bases
   end
-  local is_shared, names = {}, {}
+  local is_shared, jsons, n = {}, {}, 0
   for _, i in ipairs(shared) do
     is_shared[i] = true
-    docs[i], names[i] = name_own(us, bases[i], origins[i], docs[i])
   end
   for i = 1, #bases do
-    local name = is_shared[i] and names[i] or not is_shared[i] and bases[i]
+    local name = bases[i]
+    jsons[i] = name
+    if is_shared[i] then
+      jsons[i], name = name_own(us, bases[i], origins[i], told[i])
+    end
     if name then
-      own_names[#own_names + 1], own_docs[#own_docs + 1] = name, docs[i]
+      n = n + 1
+      own_names[n], own_jsons[n], own_tails[n] = name, jsons[i], told[i]
     end
   end
+  return jsons
+end
+
+-- Gives up the claims of an instance that goes. Nearly all rooms have a base of their own: those are done with here.
+-- Returns the bases of the others.
+local function release_rooms(us, bases)
+  local shared, has_tails = {}, redis.call('EXISTS', TAILS) == 1
+  for from = 1, #bases, CHUNK do
+    local till = math.min(from + CHUNK - 1, #bases)
+    local found = redis.call('HMGET', CLAIMS, unpack(bases, from, till))
+    local own = {}
+    for i = from, till do
+      local list = found[i - from + 1]
+      if list and #list == CLAIM and string.sub(list, 1, 16) == us then
+        own[#own + 1] = bases[i]
+        destroyed[#destroyed + 1] = bases[i]
+        lost_tails[#lost_tails + 1] = has_tails and us .. bases[i] or nil
+      else
+        shared[#shared + 1] = bases[i]
+      end
+    end
+    if #own > 0 then
+      redis.call('HDEL', CLAIMS, unpack(own))
+    end
+  end
+  return shared
 end
 
 -- All touched bases: what goes, what is renamed. `us`: who adds, nil in a removal.
@@ -351,18 +395,18 @@ end
 
 -- ---- what is told of it
 
-local function know(names, docs)
+local function know(names, jsons, tails)
   local order = meta.order
   for from = 1, #names, CHUNK do
     local infos, n = {}, 0
     for i = from, math.min(from + CHUNK - 1, #names) do
-      infos[n + 1], infos[n + 2] = names[i], struct.pack('>I8', order + i) .. docs[i]
+      infos[n + 1], infos[n + 2] = names[i], known_of(order + i, names[i], jsons[i], tails[i])
       n = n + 2
     end
     redis.call('HSET', KNOWN, unpack(infos))
   end
   meta.order = order + #names
-  tell_all('room:create', docs)
+  tell_all('room:create', jsons, tails)
 end
 
 -- Puts what is foreign into the order of joining, and of rooms.
@@ -384,8 +428,8 @@ local function sort_foreign()
         create.join = struct.unpack('>I8', list, at + 17)
       end
     end
-    create.info = room_info(create.json, with_metadata(
-      tail_of(create.id, create.base, room and room[2], create.origin), uid_of(create.id)[1], create.base))
+    create.tail = with_metadata(tail_of(create.id, create.base, room and room[2], create.origin),
+      uid_of(create.id)[1], create.base)
   end
   table.sort(foreign, function(a, b)
     if a.join ~= b.join then
@@ -398,33 +442,37 @@ end
 local function know_foreign(from, till)
   for _, create in ipairs(foreign) do
     if create.join >= from and create.join < till then
-      know({create.name}, {create.info})
+      know({create.name}, {create.json}, {create.tail})
     end
   end
 end
 
 local function tell_destroyed()
-  local orders, infos, is_sorted = {}, {}, true
+  local orders, jsons, tails, n, is_sorted = {}, {}, {}, 0, true
   for from = 1, #destroyed, CHUNK do
     local till = math.min(from + CHUNK - 1, #destroyed)
     local found = redis.call('HMGET', KNOWN, unpack(destroyed, from, till))
     for i = 1, #found do
       if found[i] then
-        local order = struct.unpack('>I8', found[i])
-        is_sorted = is_sorted and order >= (orders[#orders] or 0)
-        orders[#orders + 1] = order
-        infos[order] = string.sub(found[i], 9)
+        orders[n + 1], jsons[n + 1], tails[n + 1] = read_known(found[i], destroyed[from + i - 1])
+        n = n + 1
+        is_sorted = is_sorted and orders[n] >= (orders[n - 1] or 0)
       end
     end
     redis.call('HDEL', KNOWN, unpack(destroyed, from, till))
   end
   if not is_sorted then
+    local places, sorted_jsons, sorted_tails = {}, {}, {}
+    for i = 1, n do
+      places[orders[i]] = i
+    end
     table.sort(orders)
+    for i = 1, n do
+      sorted_jsons[i], sorted_tails[i] = jsons[places[orders[i]]], tails[places[orders[i]]]
+    end
+    jsons, tails = sorted_jsons, sorted_tails
   end
-  for i = 1, #orders do
-    orders[i] = infos[orders[i]]
-  end
-  tell_all('room:destroy', orders)
+  tell_all('room:destroy', jsons, tails)
 end
 
 -- ---- what is kept of it

@@ -32,6 +32,7 @@ if not h then
 elseif not may_go(h, leaving) then
   return {3}
 end
+leaving.bases = release_rooms(leaving.id, leaving.bases)
 load_claims(leaving.bases)
 local lost = go(h, leaving)
 settle_names(nil)
