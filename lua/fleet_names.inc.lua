@@ -131,7 +131,7 @@ local function metadata_of(uid)
   return found
 end
 
--- What was put by a caller counts unless the agent says something itself. 
+-- What was put by a caller counts unless the agent says something itself.
 local function with_metadata(tail, uid, base)
   local found = metadata_is_there and metadata_of(uid)[base]
   if not found or string.find(tail, ',"metadata":', 1, true) then

@@ -11,7 +11,7 @@
 --          {2}   there is no such instance
 --          {3}   it is another node's, its record is newer, or its owner lives
 -- Repeat   safe; only the first is told 0
--- Cost     O(its rooms); 20 rooms: 200 us, 50,000: 0.4 s
+-- Cost     O(its rooms); 20 rooms: 190 us, 50,000: 0.47 s of Redis' CPU, measured as fleet_apply
 
 local topic, bounds = ARGV[2], ARGV[3]
 

@@ -12,7 +12,7 @@
 --          {2}        there is no such instance
 --          {3}        it is another node's
 -- Repeat   safe
--- Cost     O(1); 59 us
+-- Cost     O(1); 36 us
 
 local topic, bounds = ARGV[4], ARGV[5]
 

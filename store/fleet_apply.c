@@ -154,6 +154,7 @@ static void pack_added(struct buf *out, const struct fleet_state *state)
         const struct fleet_room *room = &state->added[i];
         struct slice *first = &firsts[room->is_fleets];
 
+        assert(room->tail.len > 0);
         pack_origin(out, room->is_fleets);
         fleet_pack_text(out, room->base, 2);
         pack_tail(out, room->tail, *first);
