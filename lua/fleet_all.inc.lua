@@ -12,7 +12,8 @@
 --                                                 big-endian)
 -- KEYS[9]  ...:metadata                  zset     see fleet_reserve
 -- KEYS[10] ...:claims                    hash     see fleet_names
--- KEYS[11] ...:known                     hash     a public id => order of its create (8 bytes), RoomInfo as it was then
+-- KEYS[11] ...:known                     hash     a public id => order of its create, RoomInfo as it was then: see
+--                                                 fleet_names
 -- KEYS[12] ...:tails                     hash     <id><base> => RoomInfo behind the id, where `known` has another's
 -- KEYS[13] ...:renames                   hash     id => its bases that have another public id, see fleet_names
 -- KEYS[14] ...:rooms                     hash     id => its rooms in order: origin (1 byte), connections (4), length of
@@ -27,8 +28,8 @@
 -- KEYS[22] ...:versions                  zset     id => version of its last change
 -- KEYS[23] ...:gone                      zset     id => version of its removal; the newest ones
 -- KEYS[24] ...:types                     hash     a type as JSON => in how many lists it is
--- KEYS[25] ...:meta                      hash     version, floor (what went before it is not known), hash, join, order, instances, rooms, connections, types (the
---                                                 union as JSON); epoch
+-- KEYS[25] ...:meta                      hash     version, floor (what went before it is not known), hash, types (the
+--                                                 union as JSON), totals: see fleet_meta; epoch
 -- KEYS[26] ...:q, ...:n, ...:s                    the channel of events: see channel_append
 -- Returns  the names of the keys
 local HEADS, RESERVED, HOLDS, COMMANDS, DUE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]

@@ -6,7 +6,7 @@
 -- ARGV[2]  base
 -- ARGV[3]  metadata   a JSON object; '{}': none
 -- ARGV[4]  topic      of the channel of events
--- ARGV[5]  bounds     see fleet_log
+-- ARGV[5]  bounds     see fleet_meta
 --
 -- Returns  {0, dropped}  it is so; the log has dropped so many entries
 --          {2}        the instance has no such room
@@ -17,6 +17,7 @@ local topic, bounds = ARGV[4], ARGV[5]
 local id, base = ARGV[1], ARGV[2]
 
 -- include: fleet_all
+-- include: fleet_meta
 -- include: fleet_log
 -- include: fleet_names
 

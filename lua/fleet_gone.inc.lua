@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- ---- fleet_gone: an instance goes, with everything that was its own.
--- Wants    fleet_all, fleet_log, fleet_head, fleet_index, fleet_reserve, fleet_names, fleet_kin
+-- Wants    fleet_all, fleet_meta, fleet_log, fleet_head, fleet_index, fleet_reserve, fleet_names, fleet_kin
 -- Returns  may_go(head, leaving), go(head, leaving): {requester, command, …} of what was under way
 local TOMBSTONES_MAX, TOMBSTONES_CUT = 2048, 1024
 

@@ -1,39 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- ---- fleet_log: versions, totals, the hash of everything, and the events of one step.
--- Wants    fleet_all
---          topic, bounds  of the channel of events: see channel_append; bounds are live bound, keep count, ttl, life,
---                         now (8 bytes each, big-endian)
--- Returns  meta, tell(event), tell_all(kind, documents), tell_list(head, documents, tail), next_version(id), mix(digits), count_types(json, by), finish()
-local EXTRA_MS = 60000         -- as in channel_append
-local NUMBERS_PER_MS = 1024
+-- ---- fleet_log: the union of types, and the events of one step.
+-- Wants    fleet_all, fleet_meta
+-- Returns  tell(event), tell_all(kind, jsons, tails), tell_list(head, jsons, tails, tail), count_types(json, by),
+--          append_events(), finish()
 local ENTRY_MAX = 262144
 local PUBLISH_MAX = 1048576    -- of more than this only the last entry goes to the topic: its number tells that others
                                -- are to be read
-local live_bound, keep_count, ttl, life, now = struct.unpack('>I8I8I8I8I8', bounds)
-
-local FIELDS = {'version', 'floor', 'hash', 'join', 'order', 'instances', 'rooms', 'connections', 'types'}
-local kept = redis.call('HMGET', META, unpack(FIELDS))
-local meta = {hash = kept[3] or '4f53cda18c2baa0c', types = kept[9] or '[]'}
-for i = 1, #FIELDS do
-  meta[FIELDS[i]] = meta[FIELDS[i]] or tonumber(kept[i]) or 0
-end
-if meta.version == 0 then -- so that no version is ever said twice, whatever Redis lost
-  meta.version = now * NUMBERS_PER_MS
-  meta.floor = meta.version
-end
-local hash_high, hash_low = tonumber(string.sub(meta.hash, 1, 8), 16), tonumber(string.sub(meta.hash, 9), 16)
-
--- A term of the hash comes or goes.
-local function mix(digits)
-  hash_high = bit.bxor(hash_high, tonumber(string.sub(digits, 1, 8), 16))
-  hash_low = bit.bxor(hash_low, tonumber(string.sub(digits, 9, 16), 16))
-end
-
-local function next_version(id)
-  meta.version = meta.version + 1
-  redis.call('ZADD', VERSIONS, string.format('%.0f', meta.version), id)
-  return meta.version
-end
+local PIECE_BYTES = 7168       -- about so much table.concat joins without copying it again
 
 -- ---- the union of all types, in the order of their UTF-16 units
 
@@ -115,7 +88,7 @@ local pieces, n_pieces = {}, 0
 local starts = {} -- of entries among the pieces
 local entry_bytes, all_bytes = 0, 0
 
-local function begin_event(bytes)
+local function begin_events(bytes)
   if #starts == 0 or entry_bytes + bytes > ENTRY_MAX then
     n_pieces = n_pieces + 1
     starts[#starts + 1] = n_pieces
@@ -125,99 +98,92 @@ local function begin_event(bytes)
 end
 
 local function tell(event)
-  begin_event(#event)
+  begin_events(#event)
   n_pieces = n_pieces + 1
   pieces[n_pieces] = event
 end
 
--- An event of this kind for each document.
-local function tell_all(kind, documents)
-  local head = 'event: ' .. kind .. '\ndata: '
-  for i = 1, #documents do
-    begin_event(#head + #documents[i] + 2)
-    pieces[n_pieces + 1], pieces[n_pieces + 2], pieces[n_pieces + 3] = head, documents[i], '\n\n'
-    n_pieces = n_pieces + 3
+-- What is told of rooms, one behind the other, in texts of about PIECE_BYTES. A room is its name within JSON and its
+-- tail; tails are much alike, whole documents would be many long texts that differ little: such ones Lua finds slowly.
+local function texts_of(before, jsons, tails, behind)
+  local texts, run, n, bytes, ends = {}, {}, 0, 0, {}
+  for i = 1, #jsons do
+    local ending = ends[tails[i]]
+    if not ending then
+      ending = '",' .. tails[i] .. behind
+      ends[tails[i]] = ending
+    end
+    run[n + 1], run[n + 2], run[n + 3] = before, jsons[i], ending
+    n, bytes = n + 3, bytes + #before + #jsons[i] + #ending
+    if bytes > PIECE_BYTES or i == #jsons then
+      texts[#texts + 1] = table.concat(run, '', 1, n)
+      n, bytes = 0, 0
+    end
+  end
+  return texts
+end
+
+-- An event of this kind for each room.
+local function tell_all(kind, jsons, tails)
+  local texts = texts_of('event: ' .. kind .. '\ndata: {"id":"', jsons, tails, '\n\n')
+  for i = 1, #texts do
+    tell(texts[i])
   end
 end
 
--- One event with all these documents within.
-local function tell_list(head, documents, tail)
-  local bytes = #head + #tail + #documents
-  for i = 1, #documents do
-    bytes = bytes + #documents[i]
+-- One event with all these rooms within.
+local function tell_list(head, jsons, tails, tail)
+  local texts, bytes = texts_of('{"id":"', jsons, tails, ','), #head + #tail
+  if #texts > 0 then
+    texts[#texts] = string.sub(texts[#texts], 1, -2)
   end
-  begin_event(bytes)
-  n_pieces = n_pieces + 1
-  pieces[n_pieces] = head
-  for i = 1, #documents do
-    pieces[n_pieces + 1], pieces[n_pieces + 2] = documents[i], ','
-    n_pieces = n_pieces + 2
+  for i = 1, #texts do
+    bytes = bytes + #texts[i]
   end
-  if #documents > 0 then
-    n_pieces = n_pieces - 1
+  begin_events(bytes)
+  pieces[n_pieces + 1] = head
+  for i = 1, #texts do
+    pieces[n_pieces + 1 + i] = texts[i]
   end
-  n_pieces = n_pieces + 1
+  n_pieces = n_pieces + #texts + 2
   pieces[n_pieces] = tail
 end
 
--- The hash that is kept is the one that was told last.
-local function tell_sync()
-  local hash = string.format('%08x%08x', hash_high % 2 ^ 32, hash_low % 2 ^ 32)
-  if hash == meta.hash then
-    return
-  end
-  meta.hash = hash
-  tell(string.format('event: sync\ndata: {"instances":%.0f,"rooms":%.0f,"connections":%.0f,"roomTypes":',
-    meta.instances, meta.rooms, meta.connections) .. meta.types .. ',"stateHash":"' .. meta.hash .. '"}\n\n')
+-- One text of 36. Lua makes it in one go, so that nothing is copied but once.
+local function glue(a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17, a18, a19, a20, a21, a22,
+  a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33, a34, a35, a36)
+  return a1 .. (a2 or '') .. (a3 or '') .. (a4 or '') .. (a5 or '') .. (a6 or '') .. (a7 or '') .. (a8 or
+    '') .. (a9 or '') .. (a10 or '') .. (a11 or '') .. (a12 or '') .. (a13 or '') .. (a14 or '') .. (a15 or
+    '') .. (a16 or '') .. (a17 or '') .. (a18 or '') .. (a19 or '') .. (a20 or '') .. (a21 or '') .. (a22 or
+    '') .. (a23 or '') .. (a24 or '') .. (a25 or '') .. (a26 or '') .. (a27 or '') .. (a28 or '') .. (a29 or
+    '') .. (a30 or '') .. (a31 or '') .. (a32 or '') .. (a33 or '') .. (a34 or '') .. (a35 or '') .. (a36 or
+    '')
 end
 
-local function first_number()
-  local last = redis.call('LINDEX', LIST, -1)
-  local number = last and struct.unpack('>I8', last) + 1 or now * NUMBERS_PER_MS
-  if not last then
-    redis.call('SET', SETTLED, string.format('%.0f', number - 1), 'PX', life + EXTRA_MS)
+-- One text of the pieces. What is long is copied once for each factor of 36, not of two as by table.concat.
+local function fuse(list, from, till)
+  while till > from do
+    local fused, n = {}, 0
+    for i = from, till, 36 do
+      n = n + 1
+      fused[n] = glue(unpack(list, i, math.min(i + 35, till)))
+    end
+    list, from, till = fused, 1, n
   end
-  redis.call('SET', LAST, string.format('%.0f', number), 'PX', life + EXTRA_MS)
-  return number
-end
-
--- As channel_append does for somebody who listens, which nobody need do. Returns how many the bound dropped.
-local function trim_log(number, length)
-  local first = number - length + 1
-  local settled = tonumber(redis.call('GET', SETTLED)) or first - 1
-  local cut = math.max(number - live_bound, settled - keep_count)
-  if cut >= first then
-    redis.call('LTRIM', LIST, cut - first + 1, -1)
-  end
-  if cut <= settled then
-    return 0
-  end
-  redis.call('SET', SETTLED, string.format('%.0f', cut), 'PX', life + EXTRA_MS)
-  return cut - math.max(settled, first - 1)
+  return list[from]
 end
 
 local function append_events()
   local dropped = 0
   starts[#starts + 1] = n_pieces + 1
   for i = 1, #starts - 1 do
-    local number = redis.call('INCR', LAST)
-    if number == 1 then
-      number = first_number()
-    end
-    pieces[starts[i]] = struct.pack('>I8I8', number, now + ttl)
-    local entry = table.concat(pieces, '', starts[i], starts[i + 1] - 1)
-    if all_bytes <= PUBLISH_MAX or i == #starts - 1 then
-      redis.call('SPUBLISH', topic, entry)
-    end
-    local length = redis.call('RPUSH', LIST, entry)
-    if number % 64 == 0 then
-      dropped = dropped + trim_log(number, length)
-    end
+    local number = next_number()
+    pieces[starts[i]] = entry_head(number)
+    local entry = fuse(pieces, starts[i], starts[i + 1] - 1)
+    dropped = dropped + push_entry(number, entry, all_bytes <= PUBLISH_MAX or i == #starts - 1)
   end
-  if n_pieces > 0 and redis.call('PTTL', LIST) < ttl then
-    redis.call('PEXPIRE', LIST, life)
-    redis.call('PEXPIRE', LAST, life + EXTRA_MS, 'GT')
-    redis.call('PEXPIRE', SETTLED, life + EXTRA_MS, 'GT')
+  if n_pieces > 0 then
+    renew_log()
   end
   return dropped
 end
@@ -227,18 +193,10 @@ local function finish()
   if has_new_types then
     meta.types = union_of_types()
   end
-  tell_sync()
-  local changed, n = {}, 0
-  for i = 1, #FIELDS do
-    local value = meta[FIELDS[i]]
-    value = type(value) == 'number' and string.format('%.0f', value) or value
-    if value ~= kept[i] then
-      changed[n + 1], changed[n + 2] = FIELDS[i], value
-      n = n + 2
-    end
+  local sync = sync_event()
+  if sync then
+    tell(sync)
   end
-  if n > 0 then
-    redis.call('HSET', META, unpack(changed))
-  end
+  write_meta()
   return append_events()
 end

@@ -7,9 +7,10 @@
 -- A rename is <kind><length of the base, 2 bytes><base>; kinds: 'a' all of the instance's rooms of that base, 'o' all
 -- but one.
 --
--- Wants    fleet_all, fleet_log
--- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases), then add_own(us, bases,
---          origins, told, shared), settle_names(us); know(names, docs), sort_foreign(), know_foreign(from, till),
+-- Wants    fleet_all, fleet_meta, fleet_log
+-- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases, are_ascending), then
+--          add_own(us, bases, origins, told, shared), settle_names(us); release_rooms(us, bases) for one that goes;
+--          know(names, jsons, tails), sort_foreign(), know_foreign(from, till),
 --          tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
 local CLAIM = 25
 
@@ -114,20 +115,48 @@ end
 
 local metadata_is_there = redis.call('EXISTS', METADATA) == 1
 
-local function metadata_of(uid, base)
-  local from = struct.pack('>I4c0', #uid, uid) .. base
-  local member = redis.call('ZRANGEBYLEX', METADATA, '[' .. from .. '\0', '(' .. from .. '\1')[1]
-  return member and string.sub(member, #from + 2)
+-- base => what a caller has put, a JSON object, of all rooms of a processUid
+local put = {}
+local function metadata_of(uid)
+  local found = put[uid]
+  if not found then
+    local from = struct.pack('>I4c0', #uid, uid)
+    found = {}
+    for _, member in ipairs(redis.call('ZRANGEBYLEX', METADATA, '[' .. from, '(' .. from .. '\255')) do
+      local cut = string.find(member, '\0', #from + 1, true)
+      found[string.sub(member, #from + 1, cut - 1)] = string.sub(member, cut + 1)
+    end
+    put[uid] = found
+  end
+  return found
 end
 
 -- What was put by a caller counts unless the agent says something itself.
 local function with_metadata(tail, uid, base)
-  local found = metadata_is_there and not string.find(tail, ',"metadata":', 1, true) and metadata_of(uid, base)
-  return found and string.sub(tail, 1, -2) .. ',"metadata":' .. found .. '}' or tail
+  local found = metadata_is_there and metadata_of(uid)[base]
+  if not found or string.find(tail, ',"metadata":', 1, true) then
+    return tail
+  end
+  return string.sub(tail, 1, -2) .. ',"metadata":' .. found .. '}'
 end
 
-local function room_info(name_json, tail)
-  return '{"id":"' .. name_json .. '",' .. tail
+-- What is known of a public id: the order of its create (8 bytes), the two lowest bytes of that eight times each, its
+-- name within JSON behind 2 bytes, '' for the name itself, and the rest of its RoomInfo as it was then. (Of a long text
+-- Lua's hash takes only some bytes, each eighth at most: these tell apart what is equal else.)
+local marks = {}
+
+local function known_of(order, name, json, tail)
+  local low, high = order % 256, math.floor(order / 256) % 256
+  marks[low] = marks[low] or string.rep(string.char(low), 8)
+  marks[high] = marks[high] or string.rep(string.char(high), 8)
+  local packed = json == name and '\0\0' or struct.pack('>I2c0', #json, json)
+  return struct.pack('>I8', order) .. marks[low] .. marks[high] .. packed .. tail
+end
+
+-- Returns its order, name within JSON, tail
+local function read_known(info, name)
+  local order, _, json, at = struct.unpack('>I8c16I2c0', info)
+  return order, json ~= '' and json or name, string.sub(info, at)
 end
 
 -- The tail of a room that is there already, as its instance told it, with the connections that it has now.
@@ -135,7 +164,7 @@ local function tail_of(id, base, connections, origin)
   local tail = redis.call('HGET', TAILS, id .. base)
   if not tail then
     local info = redis.call('HGET', KNOWN, base)
-    tail = info and string.sub(info, 9 + #room_info(base, '')) or '"type":"","connections":0}'
+    tail = info and select(3, read_known(info, base)) or '"type":"","connections":0}'
   end
   if connections then
     tail = string.gsub(tail, '"connections":%d+', string.format('"connections":%.0f', connections), 1)
@@ -145,7 +174,7 @@ end
 
 -- ---- the difference
 
-local own_names, own_docs = {}, {}  -- creates of rooms that this step adds: told in their order
+local own_names, own_jsons, own_tails = {}, {}, {} -- creates of rooms that this step adds: told in their order
 local is_own = {}
 local foreign = {}                  -- creates of others, and of ours by a change of right
 local destroyed = {}                -- names
@@ -178,7 +207,7 @@ local function keep_tail(base)
   end
   local info = redis.call('HGET', KNOWN, base)
   if info then
-    note_tail(id, base, string.sub(info, 9 + #room_info(base, '')))
+    note_tail(id, base, (select(3, read_known(info, base))))
   end
 end
 
@@ -245,17 +274,16 @@ local function name_own(us, base, origin, tail)
     end
   end
   note_tail(us, base, tail)
-  local doc = room_info(json, tail)
   if is_new and not is_own[name] then
     is_own[name] = true
-    return doc, name
+    return json, name
   end
-  return doc
+  return json
 end
 
--- Claims for all rooms that come. Nearly all have a base of their own: those are done with here, `shared` are the places
--- of the others.
-local function claim_rooms(us, join, origins, bases)
+-- Claims for all rooms that come. Nearly all have a base of their own: those are done with here, `shared` are the
+-- places of the others. In ascending order none is there twice.
+local function claim_rooms(us, join, origins, bases, are_ascending)
   local first, shared = {}, {}
   local claim = {['0'] = us .. '0' .. struct.pack('>I8', join), ['1'] = us .. '1' .. struct.pack('>I8', join)}
 
@@ -281,49 +309,71 @@ local function claim_rooms(us, join, origins, bases)
         share(first[base])
         share(i)
       else
-        first[base] = i
+        first[base] = not are_ascending and i or nil
         own[n + 1], own[n + 2] = base, claim[origins[i]]
         n = n + 2
       end
     end
-    if n > 0 then
-      for at = 1, n, CHUNK do
-        redis.call('HSET', CLAIMS, unpack(own, at, math.min(at + CHUNK - 1, n)))
-      end
+    for at = 1, n, CHUNK do
+      redis.call('HSET', CLAIMS, unpack(own, at, math.min(at + CHUNK - 1, n)))
     end
   end
   table.sort(shared)
   return shared
 end
 
--- What all rooms that come are called. Returns their documents.
+-- What all rooms that come are called: returns their names within JSON.
 local function add_own(us, bases, origins, told, shared)
-  local docs, names = {}, {}
-  for i = 1, #bases do
-    docs[i] = '{"id":"' .. bases[i] .. '",' .. told[i]
-  end
   if metadata_is_there then
     for i = 1, #bases do
       told[i] = with_metadata(told[i], uids[us][1], bases[i])
-      docs[i] = room_info(bases[i], told[i])
     end
   end
   if #shared == 0 then
-    own_names, own_docs = bases, docs
-    return docs
+    own_names, own_jsons, own_tails = bases, bases, told
+    return bases
   end
-  local is_shared = {}
+  local is_shared, jsons, n = {}, {}, 0
   for _, i in ipairs(shared) do
     is_shared[i] = true
-    docs[i], names[i] = name_own(us, bases[i], origins[i], told[i])
   end
   for i = 1, #bases do
-    local name = is_shared[i] and names[i] or not is_shared[i] and bases[i]
+    local name = bases[i]
+    jsons[i] = name
+    if is_shared[i] then
+      jsons[i], name = name_own(us, bases[i], origins[i], told[i])
+    end
     if name then
-      own_names[#own_names + 1], own_docs[#own_docs + 1] = name, docs[i]
+      n = n + 1
+      own_names[n], own_jsons[n], own_tails[n] = name, jsons[i], told[i]
     end
   end
-  return docs
+  return jsons
+end
+
+-- Gives up the claims of an instance that goes. Nearly all rooms have a base of their own: those are done with here.
+-- Returns the bases of the others.
+local function release_rooms(us, bases)
+  local shared, has_tails = {}, redis.call('EXISTS', TAILS) == 1
+  for from = 1, #bases, CHUNK do
+    local till = math.min(from + CHUNK - 1, #bases)
+    local found = redis.call('HMGET', CLAIMS, unpack(bases, from, till))
+    local own = {}
+    for i = from, till do
+      local list = found[i - from + 1]
+      if list and #list == CLAIM and string.sub(list, 1, 16) == us then
+        own[#own + 1] = bases[i]
+        destroyed[#destroyed + 1] = bases[i]
+        lost_tails[#lost_tails + 1] = has_tails and us .. bases[i] or nil
+      else
+        shared[#shared + 1] = bases[i]
+      end
+    end
+    if #own > 0 then
+      redis.call('HDEL', CLAIMS, unpack(own))
+    end
+  end
+  return shared
 end
 
 -- All touched bases: what goes, what is renamed. `us`: who adds, nil in a removal.
@@ -345,18 +395,18 @@ end
 
 -- ---- what is told of it
 
-local function know(names, docs)
+local function know(names, jsons, tails)
   local order = meta.order
   for from = 1, #names, CHUNK do
     local infos, n = {}, 0
     for i = from, math.min(from + CHUNK - 1, #names) do
-      infos[n + 1], infos[n + 2] = names[i], struct.pack('>I8', order + i) .. docs[i]
+      infos[n + 1], infos[n + 2] = names[i], known_of(order + i, names[i], jsons[i], tails[i])
       n = n + 2
     end
     redis.call('HSET', KNOWN, unpack(infos))
   end
   meta.order = order + #names
-  tell_all('room:create', docs)
+  tell_all('room:create', jsons, tails)
 end
 
 -- Puts what is foreign into the order of joining, and of rooms.
@@ -378,8 +428,8 @@ local function sort_foreign()
         create.join = struct.unpack('>I8', list, at + 17)
       end
     end
-    create.info = room_info(create.json, with_metadata(
-      tail_of(create.id, create.base, room and room[2], create.origin), uid_of(create.id)[1], create.base))
+    create.tail = with_metadata(tail_of(create.id, create.base, room and room[2], create.origin),
+      uid_of(create.id)[1], create.base)
   end
   table.sort(foreign, function(a, b)
     if a.join ~= b.join then
@@ -392,33 +442,37 @@ end
 local function know_foreign(from, till)
   for _, create in ipairs(foreign) do
     if create.join >= from and create.join < till then
-      know({create.name}, {create.info})
+      know({create.name}, {create.json}, {create.tail})
     end
   end
 end
 
 local function tell_destroyed()
-  local orders, infos, is_sorted = {}, {}, true
+  local orders, jsons, tails, n, is_sorted = {}, {}, {}, 0, true
   for from = 1, #destroyed, CHUNK do
     local till = math.min(from + CHUNK - 1, #destroyed)
     local found = redis.call('HMGET', KNOWN, unpack(destroyed, from, till))
     for i = 1, #found do
       if found[i] then
-        local order = struct.unpack('>I8', found[i])
-        is_sorted = is_sorted and order >= (orders[#orders] or 0)
-        orders[#orders + 1] = order
-        infos[order] = string.sub(found[i], 9)
+        orders[n + 1], jsons[n + 1], tails[n + 1] = read_known(found[i], destroyed[from + i - 1])
+        n = n + 1
+        is_sorted = is_sorted and orders[n] >= (orders[n - 1] or 0)
       end
     end
     redis.call('HDEL', KNOWN, unpack(destroyed, from, till))
   end
   if not is_sorted then
+    local places, sorted_jsons, sorted_tails = {}, {}, {}
+    for i = 1, n do
+      places[orders[i]] = i
+    end
     table.sort(orders)
+    for i = 1, n do
+      sorted_jsons[i], sorted_tails[i] = jsons[places[orders[i]]], tails[places[orders[i]]]
+    end
+    jsons, tails = sorted_jsons, sorted_tails
   end
-  for i = 1, #orders do
-    orders[i] = infos[orders[i]]
-  end
-  tell_all('room:destroy', orders)
+  tell_all('room:destroy', jsons, tails)
 end
 
 -- ---- what is kept of it

@@ -7,12 +7,12 @@
 local SLOTS, PER_MS = 32, 64
 
 local function free_slot(h)
-  for slot = 0, SLOTS - 1 do
-    if bit.band(bit.rshift(h.slots, slot), 1) == 0 then
-      return slot
-    end
+  local lowest = bit.band(bit.bnot(h.slots), h.slots + 1) -- only the lowest bit that is not set
+  if lowest == 0 then
+    return nil
   end
-  return nil
+  local _, exponent = math.frexp(math.abs(lowest))
+  return exponent - 1
 end
 
 -- The command's number, which has its slot in it. The head is not written.

@@ -2,6 +2,7 @@
 /* A full state on its way to lua/fleet_apply.lua: what is fixed in numbers, what is many in one piece. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/fleet_inside.h"
 
@@ -98,12 +99,67 @@ static void pack_rooms(struct buf *out, const struct fleet_state *state)
     }
 }
 
+static size_t common_begin(struct slice a, struct slice b, size_t max)
+{
+    size_t len = 0;
+
+    while (len < max && a.data[len] == b.data[len])
+        len++;
+    return len;
+}
+
+static size_t common_end(struct slice a, struct slice b, size_t max)
+{
+    size_t len = 0;
+
+    while (len < max && a.data[a.len - 1 - len] == b.data[b.len - 1 - len])
+        len++;
+    return len;
+}
+
+/* Tails are much alike: what one shares with the first of its origin is not sent again. */
+static void pack_tail(struct buf *out, struct slice tail, struct slice first)
+{
+    size_t shorter = tail.len < first.len ? tail.len : first.len;
+    size_t max = shorter < UINT16_MAX ? shorter : UINT16_MAX;
+    size_t begin = common_begin(tail, first, max), end = common_end(tail, first, max - begin);
+
+    fleet_pack_number(out, begin, 2);
+    fleet_pack_number(out, end, 2);
+    fleet_pack_text(out, (struct slice){ tail.data + begin, tail.len - begin - end }, 4);
+}
+
+static bool is_before(struct slice a, struct slice b)
+{
+    int order = memcmp(a.data, b.data, a.len < b.len ? a.len : b.len);
+
+    return order < 0 || (order == 0 && a.len < b.len);
+}
+
+static bool added_are_ascending(const struct fleet_state *state)
+{
+    for (size_t i = 1; i < state->added_count; i++)
+        if (!is_before(state->added[i - 1].base, state->added[i].base))
+            return false;
+    return true;
+}
+
 static void pack_added(struct buf *out, const struct fleet_state *state)
 {
+    struct slice firsts[2] = { { NULL, 0 }, { NULL, 0 } }; /* tails, by origin */
+
+    if (state->added_count > 0)
+        buf_add_byte(out, added_are_ascending(state) ? '1' : '0');
     for (size_t i = 0; i < state->added_count; i++) {
-        pack_origin(out, state->added[i].is_fleets);
-        fleet_pack_text(out, state->added[i].base, 2);
-        fleet_pack_text(out, state->added[i].tail, 4);
+        const struct fleet_room *room = &state->added[i];
+        struct slice *first = &firsts[room->is_fleets];
+
+        assert(room->tail.len > 0);
+        pack_origin(out, room->is_fleets);
+        fleet_pack_text(out, room->base, 2);
+        pack_tail(out, room->tail, *first);
+        if (first->data == NULL)
+            *first = room->tail;
     }
 }
 

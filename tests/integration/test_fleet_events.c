@@ -132,17 +132,24 @@ struct large {
     char texts[LARGE][24], tails[LARGE][160];
 };
 
+/* Rooms of both origins, with different connections. */
+static struct game_room large_room(size_t i)
+{
+    return (struct game_room){ .connections = i % 7 * 111, .is_fleets = i % 3 == 0 };
+}
+
 static void make_large(struct large *large, struct game *game)
 {
     rig_fill(&large->made, game);
     for (size_t i = 0; i < LARGE; i++) {
-        struct game_room room = { .connections = 1 };
+        struct game_room room = large_room(i);
 
         snprintf(large->texts[i], sizeof large->texts[i], "room-%zu", i);
         rig_tail(large->tails[i], game, &room);
         large->bases[i] = slice_of(large->texts[i]);
-        large->added[i] =
-            (struct fleet_room){ .base = large->bases[i], .tail = slice_of(large->tails[i]) };
+        large->added[i] = (struct fleet_room){ .base = large->bases[i],
+                                               .is_fleets = room.is_fleets,
+                                               .tail = slice_of(large->tails[i]) };
     }
     large->made.state.rooms = NULL;
     large->made.state.room_count = LARGE;
@@ -172,6 +179,90 @@ static void a_large_batch_arrives_whole(void **state)
     assert_int_equal(rig_remove(&leaving.leaving).result, RESULT_OK);
     expect_heard(&ear, 2 * LARGE + 4);
     hub_leave(hub, &ear.listener, CHANNEL_LEAVE_IN_ORDER);
+    free(large);
+}
+
+/* Room 5 is called by its process, since somebody else has that base; room 6 takes its base from somebody else. */
+enum { NAMED_BY_UID = 5, TAKEN = 6 };
+
+static void add_name(struct buf *out, size_t i)
+{
+    buf_printf(out, "%sroom-%zu", i == NAMED_BY_UID ? "p_1~" : "", i);
+}
+
+static void add_all(struct buf *out, char sign)
+{
+    for (size_t i = 0; i < LARGE; i++) {
+        if (i == TAKEN)
+            continue; /* the id has been there all along */
+        buf_add_byte(out, sign);
+        add_name(out, i);
+        buf_printf(out, "@0001:%u; ", large_room(i).connections);
+    }
+}
+
+/* All that has been told since, which is more than one reading gives. Says where it differs. */
+static void expect_and_reset(struct buf *wanted)
+{
+    size_t at = 0, same = 0;
+
+    while (at < wanted->len) {
+        struct rig_events events = rig_next_events();
+        size_t len = events.text.len - 1;
+
+        if (len == 0 || len > wanted->len - at ||
+            memcmp(wanted->data + at, events.text.data, len)) {
+            while (same < len && at + same < wanted->len &&
+                   wanted->data[at + same] == events.text.data[same])
+                same++;
+            fail_msg("at %zu of %zu wanted %.80s, got %.80s", at + same, wanted->len,
+                     wanted->data + at + same, events.text.data + same);
+        }
+        at += len;
+        buf_fini(&events.text);
+    }
+    buf_fini(wanted);
+    buf_init(wanted, 1024 * 1024);
+}
+
+static void each_of_many_rooms_is_told_as_it_is(void **state)
+{
+    struct large *large = xcalloc(1, sizeof *large);
+    struct game small = rig_game(2), game = rig_game(1);
+    struct rig_leaving leaving;
+    struct outcome outcome;
+    struct buf wanted;
+
+    (void)state;
+    buf_init(&wanted, 1024 * 1024);
+    rig_add(&small, "room-5");
+    rig_add(&small, "room-6");
+    rig_apply(&small);
+    rig_skip_events();
+
+    make_large(large, &game);
+    outcome = rig_send(&large->made.state);
+    assert_int_equal(outcome.result, RESULT_OK);
+    buf_add_text(&wanted, "+p_2~room-6@0002:0; join 0001[");
+    for (size_t i = 0; i < LARGE; i++) {
+        buf_add_text(&wanted, i > 0 ? "," : "");
+        add_name(&wanted, i);
+    }
+    buf_add_text(&wanted, "]; ");
+    add_all(&wanted, '+');
+    buf_printf(&wanted, "sync 2/%d/0; ", LARGE + 2);
+    expect_and_reset(&wanted);
+
+    rig_note(&game, &outcome);
+    rig_make_leaving(&leaving, &game);
+    leaving.leaving.bases = large->bases;
+    leaving.leaving.base_count = LARGE;
+    assert_int_equal(rig_remove(&leaving.leaving).result, RESULT_OK);
+    buf_add_text(&wanted, "leave 0001; -p_2~room-6@0002:0; ");
+    add_all(&wanted, '-');
+    buf_add_text(&wanted, "sync 1/2/0; ");
+    expect_and_reset(&wanted);
+    buf_fini(&wanted);
     free(large);
 }
 
@@ -232,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(events_are_heard_as_they_come, rig_flush_all),
         cmocka_unit_test_setup(a_large_batch_arrives_whole, rig_flush_all),
+        cmocka_unit_test_setup(each_of_many_rooms_is_told_as_it_is, rig_flush_all),
         cmocka_unit_test_setup(the_live_bound_holds_without_listeners, rig_flush_all),
         cmocka_unit_test_setup(numbers_go_on_where_entries_are, rig_flush_all),
     };
