@@ -37,7 +37,7 @@ static void on_touched(enum result result, void *ctx)
     if (result == RESULT_OK)
         agent->synced_ms = store_now_ms(store_of(agent));
     else if (result == RESULT_NOT_FOUND)
-        agent_forget_applied(agent); /* the next poll asks for everything */
+        agent_lose_applied(agent); /* the next poll asks for everything */
     agent_item_done(agent);
 }
 

@@ -52,8 +52,10 @@ uint64_t fleet_realm_epoch(const struct fleet_realm *realm)
 /* What the store has may be something else than we think: everybody is asked for everything. */
 static void ask_all(struct fleet_realm *realm)
 {
-    for (struct agent *agent = realm->agents; agent != NULL; agent = agent->hh.next)
+    for (struct agent *agent = realm->agents; agent != NULL; agent = agent->hh.next) {
         agent->wants_full = true;
+        agent_keep_seat(agent);
+    }
 }
 
 void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
