@@ -352,6 +352,10 @@ static void test_a_token_under_a_key_in_redis(void **state)
     expect_unauthorized("its key has expired", token);
     rig.credential.expires_ms = 0;
     expect_open(token);
+    assert_non_null(rig.hold);
+    rig.hold->on_end(rig.hold); /* its key is revoked */
+    client_expect(&rig.client, "0\r\n\r\n");
+    assert_int_equal(rig.ear_count, 0);
 }
 
 static void test_tokens_that_are_refused(void **state)
