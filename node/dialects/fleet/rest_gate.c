@@ -46,6 +46,7 @@ void rest_gate_refuse(struct rest_call *call)
 
     rate_take(node_of(call)->store, THROTTLE_REALM, subject_of(call, subject), &throttle, 1, NULL,
               NULL, NULL);
+    node_of(call)->metrics.fleet_auth_failures[FLEET_AUDIENCE_ADMIN]++;
     log_failure(call, "failed");
     rest_refuse(call, REST_UNAUTHORIZED);
 }
