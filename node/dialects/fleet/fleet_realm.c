@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rest.h"
 
 enum { LEASE_MIN_MS = 2000, LEASE_MAX_MS = 10000, BEATS_PER_LEASE = 3 };
 
@@ -63,8 +64,10 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
     struct fleet_beating *beating = realm->beating;
     bool is_lost = beating->epoch != 0 && beating->epoch != beat->epoch;
 
-    if (is_lost)
+    if (is_lost) {
         log_warn(NULL, "fleet.lost", "realm=%s", log_quote(realm->name, strlen(realm->name)));
+        rest_end_streams(realm->fleet->rest, realm);
+    }
     if (is_lost || (beating->is_shaky && beating->epoch != 0))
         ask_all(realm);
     if (beating->is_shaky)
