@@ -76,7 +76,8 @@ const char *rest_method_name(const struct rest_call *call)
 /* Whole, for it says what was done to which room; what could be taken for something else in the line is escaped. */
 static void add_path(struct buf *out, struct slice path)
 {
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%/";
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%/";
 
     for (size_t i = 0; i < path.len; i++) {
         if (memchr(plain, path.data[i], sizeof plain - 1) != NULL)
