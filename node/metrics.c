@@ -312,6 +312,7 @@ static const struct family node_families[] = {
     { "signalbox_socketio_bad_entries_total", "entries of rooms that make no sense", ONE(metrics, socketio_malformed_entries) },
     { "signalbox_socketio_bad_packets_total", "packets that ended their Socket.IO connection", MANY(metrics, socketio_bad_packets, badness_labels) },
     { "signalbox_emitter_messages_total", "messages of redis emitters", MANY(metrics, emitter_messages, emitter_labels) },
+    { "signalbox_fleet_streams", "streams of a fleet's events that are open here", ONE(metrics, fleet_streams) },
     { "signalbox_fleet_agents", "agents of fleets that are connected here", ONE(metrics, fleet_agents) },
     { "signalbox_fleet_inflight_commands", "commands under way to agents here", ONE(metrics, fleet_inflight) },
     { "signalbox_fleet_commands_total", "commands to agents here that have ended", MANY(metrics, fleet_commands, command_labels) },

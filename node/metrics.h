@@ -134,6 +134,7 @@ struct metrics {
     uint64_t fleet_agents, fleet_inflight; /* now */
     uint64_t fleet_commands[FLEET_COMMAND_OPS][FLEET_COMMAND_ENDS];
     uint64_t fleet_command_us, fleet_commands_ended; /* the time they took, together */
+    uint64_t fleet_streams;                          /* open now */
     uint64_t fleet_kicks[FLEET_KICKS], fleet_states_rejected;
     uint64_t fleet_auth_failures[FLEET_AUDIENCES];
     uint64_t socketio_delivered, socketio_volatile_skipped, socketio_malformed_entries;

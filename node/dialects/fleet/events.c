@@ -53,6 +53,7 @@ static void events_free(struct events *events)
     deadline_clear(&events->ping);
     list_remove(&events->node);
     events->rest->stream_count--;
+    node_of(events)->metrics.fleet_streams--;
     buf_fini(&events->out);
     free(events);
 }
@@ -296,6 +297,7 @@ static struct events *events_create(struct rest_call *call)
     buf_init(&events->out, 2 * CHANNEL_PAYLOAD_MAX);
     list_append(&call->rest->streams, &events->node);
     call->rest->stream_count++;
+    node_of(events)->metrics.fleet_streams++;
     call->events = events;
     return events;
 }
