@@ -3,6 +3,7 @@
 --
 -- KEYS[1]  sb:{fleet:<realm>:all}:registrations  hash  id => most (4 bytes), expires (8), big-endian, claims
 -- KEYS[2]  ...:expiring                          zset  id => when it expires, ms
+-- KEYS[3]  ...:seats                             hash  see fleet_seats
 -- ARGV[1]  id
 -- ARGV[2]  record     as above
 -- ARGV[3]  expires    ms; 0: never
@@ -17,6 +18,7 @@ local SWEEP_MAX = 16
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[4], 'LIMIT', 0, SWEEP_MAX)) do
   redis.call('HDEL', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
+  redis.call('HDEL', KEYS[3], id)
 end
 if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 0 then
   return redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] and 1 or 0

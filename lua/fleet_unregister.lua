@@ -6,9 +6,9 @@
 -- KEYS[3]  ...:seats                             hash  see fleet_seats
 -- ARGV[1]  id
 --
--- Returns  {0, instance, owner, ...}  it was there; who is there with it
---          {2}   it was gone, and nobody is there with it
--- Repeat   safe; as long as it answers 0 there is somebody to be closed
+-- Returns  {0, instance, owner, ...}  it was there, or its places were; who had them
+--          {2}   neither was there
+-- Repeat   safe
 -- Cost     O(instances that are there with it)
 
 local SEATS = KEYS[3]
@@ -18,6 +18,7 @@ local SEATS = KEYS[3]
 local seats = read_seats(ARGV[1])
 local was_there = redis.call('HDEL', KEYS[1], ARGV[1]) == 1
 redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HDEL', SEATS, ARGV[1])
 if not was_there and #seats == 0 then
   return {2}
 end

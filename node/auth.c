@@ -141,7 +141,8 @@ static struct auth_outcome answer_ok(struct auth *auth, struct auth_entry *entry
 /* What cannot be anybody's needs no lookup. */
 static bool is_possible(const struct auth_request *request)
 {
-    return request->secret.len >= 1 && request->secret.len <= CREDENTIAL_SECRET_MAX &&
+    return (request->digest != NULL || request->secret.len >= 1) &&
+           request->secret.len <= CREDENTIAL_SECRET_MAX &&
            (request->kind != CREDENTIAL_UNIVERSE || key_id_is_valid(request->subject));
 }
 
@@ -176,7 +177,10 @@ struct auth_outcome auth_check(struct auth *auth, const struct auth_request *req
     bool is_known;
 
     assert((request->kind == CREDENTIAL_UNIVERSE) == (request->subject.data != NULL));
-    credential_digest(request->secret, &digest);
+    if (request->digest != NULL)
+        digest = *request->digest;
+    else
+        credential_digest(request->secret, &digest);
     if (!is_possible(request)) {
         if (!is_throttled(auth, request, &outcome))
             outcome = auth_refused(auth, request->kind, &digest, request->subject, request->peer);

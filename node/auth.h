@@ -47,6 +47,7 @@ enum auth_answer {
 struct auth_request {
     enum credential_kind kind;
     struct slice secret;
+    const struct credential_digest *digest; /* in place of a secret that is not there; else NULL */
     struct slice subject; /* universes: the id that came with the key; else nothing */
     const struct peer *peer;
 };

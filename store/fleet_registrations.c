@@ -43,7 +43,7 @@ void fleet_register(struct store *store, struct slice realm,
     static const struct verb verb = { .id = VERB_FLEET_REGISTER,
                                       .judge = judge_registered,
                                       .deliver = op_deliver_done };
-    static const enum fleet_part parts[] = { FLEET_REGISTRATIONS, FLEET_EXPIRING };
+    static const enum fleet_part parts[] = { FLEET_REGISTRATIONS, FLEET_EXPIRING, FLEET_SEATS };
     struct op_done registering = { done, ctx };
     struct op_number expires, now;
     struct buf record;
@@ -59,7 +59,7 @@ void fleet_register(struct store *store, struct slice realm,
                             op_u64(&expires, (uint64_t)registration->expires_ms),
                             op_u64(&now, (uint64_t)store_now_ms(store)) };
 
-    start(store, realm, &verb, parts, 2, args, 4, &registering, sizeof registering, slot);
+    start(store, realm, &verb, parts, 3, args, 4, &registering, sizeof registering, slot);
     buf_fini(&record);
 }
 

@@ -39,8 +39,8 @@ void fleet_admit(struct store *store, struct slice realm, struct slice id, struc
 void fleet_dismiss(struct store *store, struct slice realm, struct slice id, struct slice instance,
                    store_done_fn *done, void *ctx, struct store_op **slot);
 
-/* It is no more: OK with the instances that are there with it, which are to be closed. NOT_FOUND: it was gone; then
- * without any. Safe to repeat. (lua/fleet_unregister.lua) */
+/* It is no more, and nor are its places: OK with the instances that had them, whose connections end with the key.
+ * NOT_FOUND: it was gone. Safe to repeat. (lua/fleet_unregister.lua) */
 struct fleet_seat {
     struct slice instance, owner;
 };

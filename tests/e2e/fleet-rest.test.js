@@ -270,6 +270,37 @@ test('fleet: paths, keys and bodies', { timeout: 60000 }, async (t) => {
   });
 });
 
+test('fleet: what changes something is written down, whatever comes of it', { timeout: 60000 }, async (t) => {
+  const fleet = await startFleet(t, { count: 1, balancer: false, args: ['--trust-proxy'] });
+  const [node] = fleet.replicas;
+  const uid = `p_${'0'.repeat(24)}`;
+  const long = `${uid}~${'x'.repeat(64)}`;
+  const key = 'key#c279dcf9'; // of ADMIN_KEY: the first digits of its hash
+  const asked = [
+    ['POST', '/v1/rooms', '{"type":"match"}', ADMIN_KEY, `key=${key}`, 409],
+    ['POST', '/v1/rooms?x=1', '{"type":"match"}'.padEnd(LIMIT + 1), ADMIN_KEY, `key=${key}`, 413],
+    ['DELETE', `/v1/rooms/${long}`, undefined, ADMIN_KEY, `key=${key}`, 404],
+    ['DELETE', '/v1/rooms/a%22b"c', undefined, ADMIN_KEY, `key=${key}`, 404],
+    ['POST', '/v1/instances/x/drain', undefined, ADMIN_KEY, `key=${key}`, 404],
+    ['POST', '/v1/instances/x/undrain', undefined, 'guess', 'key=unknown', 401],
+  ];
+  const lines = () => node.child.output.split('\n').filter((line) => line.includes(' fleet.audit '))
+    .map((line) => line.replace(/^.* fleet\.audit /, '').replace(/ suppressed=\d+$/, ''));
+  for (const [method, path, body, bearer, , status] of asked) {
+    const headers = { 'x-forwarded-for': '192.0.2.7', ...(body && JSON_TYPE) };
+    assert.equal((await fleet.rest(method, path, body, { key: bearer, headers })).status, status);
+  }
+  const want = asked.map(([method, path, , , who, status]) =>
+    `method=${method} path=${path.replace(/\?.*/, '').replace('"', '%22')} ${who} ip=192.0.2.7 outcome=${status}`);
+  await until('all lines', () => lines().length >= want.length);
+  assert.deepEqual(lines(), want);
+  await Promise.all(Array.from({ length: 50 }, () => fleet.rest('DELETE', '/v1/rooms/none')));
+  await fleet.rest('GET', '/v1/rooms');
+  await until('each of many', () => lines().length === want.length + 50);
+  const metrics = await node.metrics();
+  assert.equal(metrics['signalbox_fleet_auth_failures_total{audience="admin"}'], 1);
+});
+
 test('fleet: who guesses is throttled by all nodes', { timeout: 60000 }, async (t) => {
   const fleet = await startFleet(t, { count: 3, balancer: false, args: ['--trust-proxy'] });
   const ask = (ip, key, i) => fleet.rest('GET', '/v1/stats', undefined,

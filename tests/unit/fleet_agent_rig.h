@@ -385,6 +385,12 @@ void rest_drain(struct rest *rest)
     note("streams end");
 }
 
+void rest_end_streams(struct rest *rest, const struct fleet_realm *realm)
+{
+    (void)rest, (void)realm;
+    note("streams begin anew");
+}
+
 void rest_close(struct rest **rest)
 {
     *rest = NULL;

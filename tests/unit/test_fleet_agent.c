@@ -142,6 +142,43 @@ static void a_registration_has_places(void **state)
     assert_true(list_is_empty(&fake.fleet->agents));
 }
 
+static struct ws *join_registered(void)
+{
+    struct ws *ws = arrive_registered();
+
+    answer_admit(RESULT_OK, "{}");
+    say_state(ws, STATE(.poll = 1, .seq = 1));
+    answer_apply(RESULT_OK);
+    answer_model(RESULT_OK);
+    buf_clear(&rig.notes);
+    return ws;
+}
+
+static void a_place_that_may_be_lost_is_taken_again(void **state)
+{
+    struct ws *ws = join_registered();
+
+    (void)state;
+    answer_beat(1);
+    fake.are_beats_held = true;
+    pass(1000);
+    buf_clear(&rig.notes);
+    answer_beat(2); /* Redis is another one */
+    rig_expect("streams begin anew", "admit A to 7");
+    assert_int_equal(ops_waiting("admit"), 1);
+    answer_admit(RESULT_UNCERTAIN, NULL);
+    pass(100);
+    answer_admit(RESULT_NOT_FOUND, NULL); /* nobody is thrown out for what Redis has lost */
+    say_state(ws, STATE(.poll = 2, .seq = 2, .is_brief = true));
+    answer("touch", RESULT_NOT_FOUND); /* its node was taken for dead */
+    buf_clear(&rig.notes);
+    answer_admit(RESULT_REFUSED, "{}"); /* another agent has the place */
+    rig_expect("close 4001 agent_refused", "dismiss A from 7");
+    answer("dismiss", RESULT_NOT_FOUND);
+    gone(ws);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
 static void a_registration_without_a_place_refuses(void **state)
 {
     struct ws *ws = arrive_registered();
@@ -745,6 +782,7 @@ int main(void)
         TEST(who_goes_before_he_is_judged),
         TEST(a_revoked_key_ends_it),
         TEST(a_registration_has_places),
+        TEST(a_place_that_may_be_lost_is_taken_again),
         TEST(a_registration_without_a_place_refuses),
         TEST(who_goes_before_it_has_a_place_gives_it_back),
         TEST(a_registration_that_ends_while_it_is_asked),

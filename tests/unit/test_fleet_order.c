@@ -128,9 +128,10 @@ static void an_acknowledgement_of_what_redis_lost_does_not(void **state)
     answer("settle", RESULT_NOT_FOUND);
     rig_expect("settle A/5 done poll=1");
     answer_beat(2);
-    rig_expect("c: ok A \"wss://e\"");
+    rig_expect("streams begin anew", "c: ok A \"wss://e\"");
     pass(1000);
-    rig_expect("fleet/poll 1=poll_2 3=active 4=3"); /* everybody is asked for everything */
+    rig_expect("fleet/poll 1=poll_2 3=active 4=3", /* everybody is asked for everything */
+               "streams begin anew");
     left(ws);
 }
 

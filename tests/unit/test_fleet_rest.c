@@ -225,6 +225,7 @@ static void test_keys(void **state)
     (void)state;
     EXPECT(rows);
     assert_int_equal(rig.tokens, 6);
+    assert_int_equal(rig.fleet.node->metrics.fleet_auth_failures[FLEET_AUDIENCE_ADMIN], 4);
 }
 
 static void test_the_throttle_takes_one_for_each_failure_and_stops_everybody(void **state)

@@ -151,14 +151,25 @@ static void test_resumed_behind_an_entry(void **state)
     client_expect(&rig.client, "25\r\nid: 6.0\n" TWO "\r\n");
 }
 
-static void test_resumed_where_nothing_came_since(void **state)
+static void expect_trimmed(void)
+{
+    reply_take(false);
+    assert_int_equal(reply.status, 409);
+    assert_string_equal(reply.body, REJECTED("EVENTS_TRIMMED"));
+    assert_int_equal(rig.ear_count, 0);
+}
+
+static void test_a_log_without_the_entry_is_not_resumed(void **state)
 {
     (void)state;
     open_stream(EVENTS "?ids=1", KEY "Last-Event-ID: 5.1\r\n");
+    tell(600000, TWO); /* the log began anew */
+    expect_trimmed();
+    open_stream(EVENTS "?ids=1", KEY "Last-Event-ID: 5.1\r\n");
     client_read(&rig.client);
     assert_int_equal(rig.client.len, 0);
-    rig_pass(0);
-    client_expect(&rig.client, CONNECTED);
+    rig_pass(1000); /* it ends before the entry */
+    expect_trimmed();
 }
 
 static void test_what_is_trimmed_is_not_resumed(void **state)
@@ -171,9 +182,7 @@ static void test_what_is_trimmed_is_not_resumed(void **state)
     (void)state;
     open_stream(EVENTS "?ids=1", KEY "Last-Event-ID: 5.1\r\n");
     ear()->ops->on_gap(ear(), 3);
-    reply_take(false);
-    assert_int_equal(reply.status, 409);
-    assert_string_equal(reply.body, REJECTED("EVENTS_TRIMMED"));
+    expect_trimmed();
     for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) {
         snprintf(headers, sizeof headers, KEY "Last-Event-ID: %s\r\n", ids[i]);
         rig_expect(ids[i], EVENTS "?ids=1", headers, NULL, 409, REJECTED("EVENTS_TRIMMED"));
@@ -196,6 +205,17 @@ static void test_a_gap_ends_it(void **state)
     (void)state;
     open_stream(EVENTS, KEY);
     ear()->ops->on_gap(ear(), 3);
+    client_expect(&rig.client, CONNECTED "0\r\n\r\n");
+    assert_int_equal(rig.ear_count, 0);
+}
+
+static void test_a_log_that_is_lost_ends_it(void **state)
+{
+    (void)state;
+    open_stream(EVENTS, KEY);
+    rest_end_streams(rig.fleet.rest, &rig.other);
+    assert_int_equal(rig.ear_count, 1);
+    rest_end_streams(rig.fleet.rest, &rig.realm);
     client_expect(&rig.client, CONNECTED "0\r\n\r\n");
     assert_int_equal(rig.ear_count, 0);
 }
@@ -271,6 +291,7 @@ static void test_so_many_and_no_more(void **state)
         listening();
     }
     rig_expect("one more", EVENTS, KEY, NULL, 429, REJECTED("SSE_LIMIT"));
+    assert_int_equal(rig.fleet.node->metrics.fleet_streams, 3);
     client_close(&clients[1]);
     wait_ears(2);
     send_to(&rig.client, EVENTS, KEY);
@@ -352,6 +373,10 @@ static void test_a_token_under_a_key_in_redis(void **state)
     expect_unauthorized("its key has expired", token);
     rig.credential.expires_ms = 0;
     expect_open(token);
+    assert_non_null(rig.hold);
+    rig.hold->on_end(rig.hold); /* its key is revoked */
+    client_expect(&rig.client, "0\r\n\r\n");
+    assert_int_equal(rig.ear_count, 0);
 }
 
 static void test_tokens_that_are_refused(void **state)
@@ -414,10 +439,11 @@ int main(void)
         CASE(test_ids),
         CASE(test_resumed_within_an_entry),
         CASE(test_resumed_behind_an_entry),
-        CASE(test_resumed_where_nothing_came_since),
+        CASE(test_a_log_without_the_entry_is_not_resumed),
         CASE(test_what_is_trimmed_is_not_resumed),
         CASE(test_without_ids_an_id_is_nothing),
         CASE(test_a_gap_ends_it),
+        CASE(test_a_log_that_is_lost_ends_it),
         CASE(test_a_client_that_goes),
         CASE(test_what_a_client_does_not_take_waits_in_the_log),
         CASE(test_a_node_that_stops_ends_it_in_order),

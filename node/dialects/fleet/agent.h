@@ -138,6 +138,7 @@ struct slice agent_registration(const struct identity *identity);
 
 /* Opens the agent, or refuses it, when it is known whether there is a place. */
 void agent_take_seat(struct agent *agent, struct slice registration);
+void agent_keep_seat(struct agent *agent); /* the store may not have it any more */
 void agent_leave_seat(struct agent *agent);
 void agent_drop_seat(struct agent *agent); /* of an agent that has not opened */
 
@@ -164,6 +165,8 @@ void agent_turn_stale(struct agent *agent);
 
 /* False: it is larger than anything may be, which has been told. */
 bool agent_apply(struct agent *agent, const struct fleet_state_message *message, size_t bytes);
+void agent_lose_applied(struct agent *agent); /* the store has nothing of it any more */
+
 /* Logs and counts it. `limit` 0: not a matter of a limit. */
 void agent_reject(struct agent *agent, const char *field, uint64_t limit);
 

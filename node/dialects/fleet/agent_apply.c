@@ -28,6 +28,12 @@ static struct store *store_of(const struct agent *agent)
     return agent->fleet->node->store;
 }
 
+void agent_lose_applied(struct agent *agent)
+{
+    agent_forget_applied(agent);
+    agent_keep_seat(agent);
+}
+
 void agent_fenced(struct agent *agent)
 {
     agent_kick(agent, FLEET_KICK_FENCED);
@@ -174,7 +180,7 @@ static void apply_anew(struct agent *agent)
         agent_item_failed(agent, RESULT_NOT_FOUND);
         return;
     }
-    agent_forget_applied(agent);
+    agent_lose_applied(agent);
     if (!apply(agent, NULL))
         agent_item_done(agent);
 }

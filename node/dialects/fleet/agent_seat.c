@@ -66,6 +66,46 @@ void agent_take_seat(struct agent *agent, struct slice registration)
     ask(agent);
 }
 
+/* ---- … kept: Redis may have lost it, or thought our node dead and given it away ---------------------------- */
+
+static void on_kept(enum result result, const struct fleet_registration *registration, void *ctx)
+{
+    struct agent *agent = ctx;
+
+    (void)registration;
+    if (agent_may_retry(result)) {
+        agent_item_failed(agent, result);
+        return;
+    }
+    if (result == RESULT_REFUSED)
+        agent_kick(agent, FLEET_KICK_CROWDED);
+    agent_item_done(agent); /* without a registration the key will end it */
+}
+
+static void run_keep(struct agent *agent, struct agent_item *item)
+{
+    (void)item;
+    fleet_admit(agent->fleet->node->store, agent_realm(agent), slice_of(agent->seat),
+                agent_id(agent), agent_owner(agent), on_kept, agent, &agent->op);
+}
+
+static const struct agent_item_kind keep_kind = { .name = "keep", .run = run_keep };
+
+static void seat_queue(struct agent *agent, const struct agent_item_kind *kind)
+{
+    struct agent_item *item = xcalloc(1, sizeof *item);
+
+    item->kind = kind;
+    item->bytes = sizeof *item;
+    agent_queue_add(agent, item);
+}
+
+void agent_keep_seat(struct agent *agent)
+{
+    if (agent->seat != NULL && agent->state == AGENT_OPEN)
+        seat_queue(agent, &keep_kind);
+}
+
 /* ---- … given back ------------------------------------------------------------------------------------------ */
 
 static void on_dismissed(enum result result, void *ctx)
@@ -91,14 +131,8 @@ static const struct agent_item_kind seat_kind = { .name = "seat", .run = run_sea
 
 void agent_leave_seat(struct agent *agent)
 {
-    struct agent_item *item;
-
-    if (agent->seat == NULL)
-        return;
-    item = xcalloc(1, sizeof *item);
-    item->kind = &seat_kind;
-    item->bytes = sizeof *item;
-    agent_queue_add(agent, item);
+    if (agent->seat != NULL)
+        seat_queue(agent, &seat_kind);
 }
 
 void agent_drop_seat(struct agent *agent)

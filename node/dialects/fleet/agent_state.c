@@ -38,7 +38,7 @@ static void on_touched(enum result result, void *ctx)
         agent->synced_ms = store_now_ms(store_of(agent));
         agent_know_answered(agent);
     } else if (result == RESULT_NOT_FOUND) {
-        agent_forget_applied(agent); /* the next poll asks for everything */
+        agent_lose_applied(agent); /* the next poll asks for everything */
     }
     agent_item_done(agent);
 }

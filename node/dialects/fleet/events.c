@@ -4,7 +4,10 @@
  * hears the log: from then on it has every event, once, in the order that all streams have. What its client does not
  * take waits in the log, not here; when the log has gone on beyond that, the stream ends, and its caller begins anew.
  *
- *     asked ──hears the log──> open ──client gone | gap | node stops──> over
+ *     asked ──hears the log──> open ──client gone | gap | log lost | node stops──> over
+ *
+ * One that is resumed begins with the entry that its client had last: while the log still has that, nothing behind it
+ * can be missing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,7 @@
 enum {
     PING_MS = 15000,
     PATIENCE_MS = 5000, /* until the log is heard */
+    FINDING_MS = 1000,  /* … and then until the entry is found that a client had last */
     PENDING_MAX = 256 * 1024,
     KEEP_MS = 24 * 3600 * 1000,
 };
@@ -24,6 +28,7 @@ enum {
 struct events {
     struct list node; /* rest->streams */
     struct rest *rest;
+    const struct fleet_realm *realm;
     struct rest_call *call;     /* as long as it has not begun */
     struct http_stream *stream; /* … and then                  */
     struct hub_listener listener;
@@ -153,10 +158,9 @@ static void on_unheard(struct deadline *deadline)
     events_refuse(LIST_ENTRY(deadline, struct events, ping), REST_UNAVAILABLE);
 }
 
-/* A gap would have been told by now. */
-static void on_resumed(struct deadline *deadline)
+static void on_unfound(struct deadline *deadline)
 {
-    events_begin(LIST_ENTRY(deadline, struct events, ping));
+    events_refuse(LIST_ENTRY(deadline, struct events, ping), REST_EVENTS_TRIMMED);
 }
 
 static void on_listening(struct hub_listener *listener)
@@ -166,7 +170,7 @@ static void on_listening(struct hub_listener *listener)
     if (events->after_number == 0)
         events_begin(events);
     else
-        deadline_set(events->rest->fleet->deadlines, &events->ping, 0, on_resumed);
+        deadline_set(events->rest->fleet->deadlines, &events->ping, FINDING_MS, on_unfound);
 }
 
 /* ---- its events --------------------------------------------------------------------------------------------- */
@@ -201,12 +205,21 @@ static struct slice with_ids(struct events *events, uint64_t number, struct slic
     return buf_slice(&events->out);
 }
 
+/* False: it is over. */
+static bool events_resume(struct events *events, uint64_t number)
+{
+    if (number == events->after_number)
+        return events_begin(events);
+    events_refuse(events, REST_EVENTS_TRIMMED);
+    return false;
+}
+
 static enum hub_take on_entry(struct hub_listener *listener, const struct hub_entry *entry)
 {
     struct events *events = LIST_ENTRY(listener, struct events, listener);
     struct slice text = frame_slice(entry->frame);
 
-    if (events->call != NULL && !events_begin(events))
+    if (events->call != NULL && !events_resume(events, entry->number))
         return HUB_FULL;
     if (events->has_ids)
         text = with_ids(events, entry->number, text);
@@ -277,6 +290,7 @@ static struct events *events_create(struct rest_call *call)
     struct events *events = xcalloc(1, sizeof *events);
 
     events->rest = call->rest;
+    events->realm = call->realm;
     events->call = call;
     events->has_ids = slice_is(http_query(call->request, "ids"), "1");
     deadline_init(&events->ping);
@@ -331,6 +345,16 @@ void events_configure(struct rest *rest)
     };
 
     channel_set_bounds(rest->fleet->node->store, CHANNEL_FLEET, &bounds);
+}
+
+void rest_end_streams(struct rest *rest, const struct fleet_realm *realm)
+{
+    LIST_EACH (node, spare, &rest->streams) {
+        struct events *events = LIST_ENTRY(node, struct events, node);
+
+        if (events->realm == realm)
+            events_end(events);
+    }
 }
 
 void events_stop(struct rest *rest)

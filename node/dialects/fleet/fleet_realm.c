@@ -13,6 +13,7 @@
 #include "agent.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "rest.h"
 
 enum {
     LEASE_MIN_MS = 2000,
@@ -57,8 +58,10 @@ uint64_t fleet_realm_epoch(const struct fleet_realm *realm)
 /* What the store has may be something else than we think: everybody is asked for everything. */
 static void ask_all(struct fleet_realm *realm)
 {
-    for (struct agent *agent = realm->agents; agent != NULL; agent = agent->hh.next)
+    for (struct agent *agent = realm->agents; agent != NULL; agent = agent->hh.next) {
         agent->wants_full = true;
+        agent_keep_seat(agent);
+    }
 }
 
 void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
@@ -66,8 +69,10 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
     struct fleet_beating *beating = realm->beating;
     bool is_lost = beating->epoch != 0 && beating->epoch != beat->epoch;
 
-    if (is_lost)
+    if (is_lost) {
         log_warn(NULL, "fleet.lost", "realm=%s", log_quote(realm->name, strlen(realm->name)));
+        rest_end_streams(realm->fleet->rest, realm);
+    }
     if (is_lost || (beating->is_shaky && beating->epoch != 0))
         ask_all(realm);
     if (beating->is_shaky)

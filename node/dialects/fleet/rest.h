@@ -13,6 +13,8 @@ struct rest;
 struct rest *rest_open(struct fleet *fleet); /* adds the routes */
 void rest_configure(struct rest *rest);      /* bounds of the log of events */
 void rest_drain(struct rest *rest);          /* streams end: before any agent goes */
-void rest_close(struct rest **rest);         /* all requests are over */
+/* The log of a realm's events has gone: its streams end, so that their readers begin anew. */
+void rest_end_streams(struct rest *rest, const struct fleet_realm *realm);
+void rest_close(struct rest **rest); /* all requests are over */
 
 #endif

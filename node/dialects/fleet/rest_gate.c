@@ -46,6 +46,7 @@ void rest_gate_refuse(struct rest_call *call)
 
     rate_take(node_of(call)->store, THROTTLE_REALM, subject_of(call, subject), &throttle, 1, NULL,
               NULL, NULL);
+    node_of(call)->metrics.fleet_auth_failures[FLEET_AUDIENCE_ADMIN]++;
     log_failure(call, "failed");
     rest_refuse(call, REST_UNAUTHORIZED);
 }
@@ -97,23 +98,37 @@ static void on_checked(const struct auth_outcome *outcome, void *ctx)
     judge_outcome(ctx, outcome);
 }
 
+static void ask(struct rest_call *call, const struct auth_request *request)
+{
+    struct auth_outcome outcome =
+        auth_check(node_of(call)->auth, request, on_checked, call, &call->check);
+
+    judge_outcome(call, &outcome);
+}
+
+void rest_gate_ask(struct rest_call *call, const struct credential_digest *digest)
+{
+    ask(call, &(struct auth_request){
+                  .kind = CREDENTIAL_ADMIN,
+                  .digest = digest,
+                  .peer = http_peer(call->request),
+              });
+}
+
 static void try_key(struct rest_call *call, struct slice key)
 {
-    struct auth_request request = {
-        .kind = CREDENTIAL_ADMIN,
-        .secret = key,
-        .peer = http_peer(call->request),
-    };
     struct credential_digest digest;
-    struct auth_outcome outcome;
 
     if (agent_keys_have(call->rest->fleet->admin_keys, key)) {
         credential_digest(key, &digest);
         rest_gate_pass(call, &digest, REST_DEFAULT_REALM);
         return;
     }
-    outcome = auth_check(node_of(call)->auth, &request, on_checked, call, &call->check);
-    judge_outcome(call, &outcome);
+    ask(call, &(struct auth_request){
+                  .kind = CREDENTIAL_ADMIN,
+                  .secret = key,
+                  .peer = http_peer(call->request),
+              });
 }
 
 /* ---- in the query, for who cannot set headers ---------------------------------------------------------------- */

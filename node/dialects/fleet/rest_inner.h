@@ -93,6 +93,8 @@ void rest_gate_enter(struct rest_call *call);
 /* The key was good: body and handler are next. */
 void rest_gate_pass(struct rest_call *call, const struct credential_digest *digest,
                     struct slice realm);
+/* A key in Redis of which only the digest is at hand: as good as the key itself. */
+void rest_gate_ask(struct rest_call *call, const struct credential_digest *digest);
 /* It was not: counts against the address. */
 void rest_gate_refuse(struct rest_call *call);
 

@@ -5,12 +5,13 @@
  */
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "http_stream.h"
 #include "rest_inner.h"
 
-enum { DATE_SIZE = 64 };
+enum { DATE_SIZE = 64, AUDIT_MAX = 2048 };
 
 #define JSON_TYPE "application/json; charset=utf-8"
 
@@ -72,18 +73,39 @@ const char *rest_method_name(const struct rest_call *call)
 
 /* ---- around each answer ------------------------------------------------------------------------------- */
 
+/* Whole, for it says what was done to which room; what could be taken for something else in the line is escaped. */
+static void add_path(struct buf *out, struct slice path)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%/";
+
+    for (size_t i = 0; i < path.len; i++) {
+        if (memchr(plain, path.data[i], sizeof plain - 1) != NULL)
+            buf_add_byte(out, path.data[i]);
+        else
+            buf_printf(out, "%%%02X", (unsigned char)path.data[i]);
+    }
+}
+
+/* Each line of who has a key; strangers, who may ask as often as they like, write so many and no more. */
 static void audit(const struct rest_call *call, int status)
 {
-    struct slice path = http_path(call->request);
     char address[PEER_TEXT_SIZE];
+    struct buf line;
 
     if (call->route == NULL || (call->route->traits & REST_AUDITED) == 0)
         return;
     peer_format(http_peer(call->request), address);
-    log_peer(LOG_INFO, NULL, "fleet.audit", "method=%s path=%s key=%s%s ip=%s outcome=%d",
-             rest_method_name(call), log_quote(path.data, path.len),
-             call->is_known ? "key#" : "unknown", call->is_known ? call->fingerprint : "", address,
-             status);
+    buf_init(&line, AUDIT_MAX);
+    buf_printf(&line, "method=%s path=", rest_method_name(call));
+    add_path(&line, http_path(call->request));
+    buf_printf(&line, " key=%s%s ip=%s outcome=%d", call->is_known ? "key#" : "unknown",
+               call->is_known ? call->fingerprint : "", address, status);
+    if (call->is_known)
+        log_info(NULL, "fleet.audit", "%.*s", (int)line.len, line.data);
+    else
+        log_peer(LOG_INFO, NULL, "fleet.audit", "%.*s", (int)line.len, line.data);
+    buf_fini(&line);
 }
 
 void rest_date_add(const struct rest_call *call, struct buf *out)

@@ -210,7 +210,7 @@ static void on_listed(enum result result, const struct credential *credentials, 
 
         if ((credential->expires_ms == 0 || credential->expires_ms > now_ms) &&
             token_is_of(token_of(call), &credential->digest, credential->realm, now_ms)) {
-            rest_gate_pass(call, &credential->digest, credential->realm);
+            rest_gate_ask(call, &credential->digest); /* the stream is to end with it */
             return;
         }
     }

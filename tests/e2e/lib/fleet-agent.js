@@ -37,7 +37,8 @@ const operations = {
 export class Agent {
   /**
    * Switches: `isMute` answers no poll; `keepsAcks` executes but holds acknowledgements back until release();
-   * `isDeaf` ignores commands; `retries: false` stays away once it is closed.
+   * `isDeaf` ignores commands; `retries: false` stays away once it is closed; `features` are those that it announces,
+   * which an unmodified one does not.
    */
   constructor(url, key, options = {}) {
     Object.assign(this, {
@@ -140,7 +141,7 @@ export class Agent {
     const state = { reqId: poll.reqId, full, seq: ++this.seq, hash };
     if (!full && more.full !== true) return { ...state, ...more };
     const labels = Object.entries(snapshot.labels).map(([key, value]) => ({ key, value }));
-    return { ...state, ...snapshot, labels, ...more };
+    return { ...state, ...snapshot, labels, ...(this.features && { features: this.features }), ...more };
   }
 
   answer(poll, more) {

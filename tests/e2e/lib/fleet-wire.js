@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Protocol 3 of @rivalis/fleet as its agents speak it, by protobufjs: outer frames, messages, and an agent's hash.
+// Protocol 3 of @rivalis/fleet as its agents speak it, by protobufjs: outer frames, messages, and an agent's hash. What
+// goes beyond it (State.features, Cmd.options) is there for agents that are told to know it.
 import { createHash } from 'node:crypto';
 import protobuf from 'protobufjs';
 
@@ -16,9 +17,12 @@ const { root } = protobuf.parse(`
     optional string name = 5; optional string processUid = 6; optional string agentVersion = 7;
     optional uint32 protocolVersion = 8; optional string endpointUrl = 9; repeated Label labels = 10;
     optional Capacity capacity = 11; optional bool autoCreate = 12; repeated string roomTypes = 13;
-    repeated SyncRoom rooms = 14; optional string status = 15;
+    repeated SyncRoom rooms = 14; optional string status = 15; optional uint32 features = 16;
   }
-  message Cmd { optional string cmdId = 1; optional string op = 2; optional string roomId = 3; optional string roomType = 4; }
+  message Cmd {
+    optional string cmdId = 1; optional string op = 2; optional string roomId = 3; optional string roomType = 4;
+    optional string options = 5;
+  }
   message AckRoom { optional string id = 1; optional string type = 2; }
   message Ack {
     optional string cmdId = 1; optional bool ok = 2; optional string error = 3; optional bool alreadyGone = 4;
