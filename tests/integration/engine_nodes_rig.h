@@ -20,7 +20,7 @@
  */
 enum { NODES = 3 };
 
-struct tally {
+struct score {
     struct engine_conn *conn;
     struct list node; /* world.tallies */
     uint64_t count;
@@ -41,9 +41,9 @@ static struct world {
 
 /* ---- the upper layer -------------------------------------------------------------------------------------- */
 
-static inline struct tally *tally_create(struct engine_conn *conn, uint64_t count)
+static inline struct score *tally_create(struct engine_conn *conn, uint64_t count)
 {
-    struct tally *tally = xcalloc(1, sizeof *tally);
+    struct score *tally = xcalloc(1, sizeof *tally);
 
     tally->conn = conn;
     tally->count = count;
@@ -51,7 +51,7 @@ static inline struct tally *tally_create(struct engine_conn *conn, uint64_t coun
     return tally;
 }
 
-static inline void tally_free(struct tally *tally)
+static inline void tally_free(struct score *tally)
 {
     list_remove(&tally->node);
     free(tally);
@@ -66,7 +66,7 @@ static inline void *on_open(struct engine_conn *conn, void *ctx)
 /* "4<number>:<text>" */
 static inline void on_text(struct engine_conn *conn, struct slice text, void *upper)
 {
-    struct tally *tally = upper;
+    struct score *tally = upper;
     struct packet *packet;
     struct buf buf;
 
@@ -84,7 +84,7 @@ static inline void on_binary(struct engine_conn *conn, struct slice bytes, void 
     struct frame *frame = frame_of(bytes);
     struct packet *packet = packet_create(NULL, &frame, 1);
 
-    ((struct tally *)upper)->count++;
+    ((struct score *)upper)->count++;
     engine_answer(conn, packet);
     packet_unref(&packet);
 }
@@ -111,7 +111,7 @@ static inline bool is_at_rest(void *upper)
 static inline void pack(void *upper, struct buf *image)
 {
     world.packed++;
-    pack_number(image, ((struct tally *)upper)->count);
+    pack_number(image, ((struct score *)upper)->count);
     tally_free(upper);
 }
 
@@ -146,7 +146,7 @@ static inline void rest(void)
 {
     world.is_busy = false;
     LIST_EACH (node, spare, &world.tallies)
-        engine_rested(LIST_ENTRY(node, struct tally, node)->conn);
+        engine_rested(LIST_ENTRY(node, struct score, node)->conn);
 }
 
 /* ---- nodes ------------------------------------------------------------------------------------------------ */

@@ -325,13 +325,13 @@ static void test_post_that_comes_too_late(void **state)
     (void)state;
     deal_open(&session, versions[0]);
     begin_post(&asker, &session, "4");
-    engine_close(LIST_ENTRY(world.tallies.next, struct tally, node)->conn, ENGINE_FORCED_CLOSE);
+    engine_close(LIST_ENTRY(world.tallies.next, struct score, node)->conn, ENGINE_FORCED_CLOSE);
     asker_add(&asker, SLICE_LITERAL("hello"));
     asker_wait(&asker, &answer);
     assert_int_equal(answer.status, 200); /* as on its own node: the last words wait for a GET */
     deal_open(&session, versions[0]);
     begin_post(&asker, &session, "4");
-    engine_close(LIST_ENTRY(world.tallies.prev, struct tally, node)->conn, ENGINE_TRANSPORT_ERROR);
+    engine_close(LIST_ENTRY(world.tallies.prev, struct score, node)->conn, ENGINE_TRANSPORT_ERROR);
 }
 
 static void test_nonsense_ends_it(void **state)
