@@ -32,7 +32,7 @@ const publish = (node, server, payload, more = {}) => http('POST', `${node.url}/
   headers: { authorization: `Bearer ${server}` }, body: { player_id: 'p', event: 'e', payload, ttl: 600, ...more } });
 
 test('the private Redis', { timeout: 90000 }, async (t) => {
-  const data = join(tempFolder(t), 'deep', 'data');
+  const data = join(tempFolder(), 'deep', 'data');
   let node = await startNode(t, data);
   const server = await token(data, 'server', 's');
   const player = await token(data, 'player', 'p');
@@ -121,7 +121,7 @@ test('the private Redis', { timeout: 90000 }, async (t) => {
 });
 
 test('without redis-server the node says what to do', { timeout: 60000 }, async (t) => {
-  const folder = tempFolder(t);
+  const folder = tempFolder();
   const node = new Replica(await freePort(), ['--data', join(folder, 'data')], { env: { PATH: folder } });
   await node.launch({ waitReady: false });
   t.after(() => node.child.kill());

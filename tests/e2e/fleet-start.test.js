@@ -28,7 +28,7 @@ async function startOne(t, { args = [], env = {} }) {
 
 /** A start that must fail: its exit code and all that it said. */
 async function refusedStart(t, args, env = {}) {
-  const child = new Child(BINARY, ['serve', '--addr', `127.0.0.1:${await freePort()}`, '--data', tempFolder(t), ...args],
+  const child = new Child(BINARY, ['serve', '--addr', `127.0.0.1:${await freePort()}`, '--data', tempFolder(), ...args],
     { env: { ...process.env, ...env } });
   t.after(() => child.stop());
   await until('it ends', () => child.end, 15000);

@@ -16,7 +16,7 @@ const bearer = (token) => ({ authorization: `Bearer ${token}` });
 
 /** A node whose options stand in a file: { node, file, write(options), token(…), hook }. */
 async function nodeWithFile(t, options, { args = [] } = {}) {
-  const folder = tempFolder(t);
+  const folder = tempFolder();
   const file = join(folder, 'signalbox.json');
   const write = (content) =>
     writeFileSync(file, typeof content === 'string' ? content : JSON.stringify(content));
@@ -227,7 +227,7 @@ test('SIGHUP: what needs a restart is named', { timeout: 60000 }, async (t) => {
 
 for (const format of ['text', 'json']) {
   test(`SIGHUP: the log is opened again after a rotation (${format})`, { timeout: 60000 }, async (t) => {
-    const log = join(tempFolder(t), 'signalbox.log');
+    const log = join(tempFolder(), 'signalbox.log');
     const cluster = await startCluster(t, { args: ['--log-file', log, '--log-format', format] });
     const [node] = cluster.replicas;
     const count = (file) => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').length - 1 : 0);
@@ -281,7 +281,7 @@ test('check-config says everything that is wrong, at once', async () => {
 });
 
 test('flags win over the environment, that over the file, that over the default', async (t) => {
-  const file = join(tempFolder(t), 'signalbox.json');
+  const file = join(tempFolder(), 'signalbox.json');
   // --max-ttl is 24h: an --offline-ttl of 25h does not go with it, which shows whose value it is
   const [good, bad] = ['10s', '25h'];
   const rows = [
@@ -308,7 +308,7 @@ test('flags win over the environment, that over the file, that over the default'
 
 test('the flags of the push original, with one dash', { timeout: 60000 }, async (t) => {
   const redis = await Redis.start(t);
-  const folder = tempFolder(t);
+  const folder = tempFolder();
   const [log, pidFile, database] = ['signalbox.log', 'signalbox.pid', 'tokens.db'].map((name) => join(folder, name));
   const made = await run('sqlite3', [database], { input: `
     CREATE TABLE ws_token (token VARBINARY(32) PRIMARY KEY, player_id INT UNSIGNED NULL, subject_id VARBINARY(32),

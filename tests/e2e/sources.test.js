@@ -44,7 +44,7 @@ const publish = (node, token, player, payload = 1) => http('POST', `${node.url}/
 class Sqlite {
   constructor(t) {
     this.t = t;
-    this.file = join(tempFolder(t), 'tokens.db');
+    this.file = join(tempFolder(), 'tokens.db');
     this.args = ['--db', 'sqlite3', '--dsn', this.file];
   }
 
@@ -71,7 +71,7 @@ class Sqlite {
 class MariaDb {
   constructor(t) {
     this.t = t;
-    this.folder = tempFolder(t);
+    this.folder = tempFolder();
     this.socket = join(this.folder, 'sql.sock');
     this.args = ['--db', 'mysql', '--dsn', `site:p@ss:w/rd@unix(${this.socket})/game?parseTime=true`];
   }

@@ -15,7 +15,7 @@ const bearer = (token) => ({ authorization: `Bearer ${token}` });
 
 /** A certificate of our own making: { cert, key, name }. */
 async function makeCertificate(t, name) {
-  const folder = tempFolder(t);
+  const folder = tempFolder();
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
   const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1',
     '-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert]);
@@ -49,7 +49,7 @@ function nameShown(port, options = {}) {
 
 test('TLS', { timeout: 60000 }, async (t) => {
   const [first, second, other] = [await makeCertificate(t, 'first'), await makeCertificate(t, 'second'), await makeCertificate(t, 'other')];
-  const folder = tempFolder(t);
+  const folder = tempFolder();
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
   const use = (made) => {
     copyFileSync(made.cert, cert);

@@ -21,7 +21,7 @@ const matches = (line, pattern) => {
 
 test('the tour', { timeout: 120000 }, async (t) => {
   const port = await freePort();
-  const child = new Child(`${ROOT}/dev`, ['run', '--addr', `127.0.0.1:${port}`, '--data', tempFolder(t)], { cwd: ROOT });
+  const child = new Child(`${ROOT}/dev`, ['run', '--addr', `127.0.0.1:${port}`, '--data', tempFolder()], { cwd: ROOT });
   t.after(() => child.stop());
   await until('the tour is printed', () => {
     if (child.end) throw new Error(child.output);

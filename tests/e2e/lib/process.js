@@ -19,10 +19,12 @@ export async function until(what, check, ms = 10000) {
   }
 }
 
-/** A fresh folder below $TMPDIR, removed when the test is over. */
-export function tempFolder(t) {
+const folders = new Set();
+
+/** A fresh folder below $TMPDIR, removed with the test's process: until its end somebody may write there. */
+export function tempFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'sb-e2e-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  folders.add(folder);
   return folder;
 }
 
@@ -46,6 +48,7 @@ export async function freePort() {
 const alive = new Set();
 process.on('exit', () => {
   for (const child of alive) child.process.kill('SIGKILL');
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** One child: its output, its end, signals to it. */

@@ -8,7 +8,7 @@ export class Redis {
   static async start(t, { port = 0, fsync = 'always' } = {}) {
     const redis = new Redis();
     Object.assign(redis, { port, fsync });
-    redis.folder = tempFolder(t);
+    redis.folder = tempFolder();
     redis.socket = join(redis.folder, 'redis.sock');
     redis.url = `unix://${redis.socket}`;
     t.after(() => redis.kill());

@@ -77,7 +77,7 @@ export class Replica {
 
 /** HAProxy over the replicas, as a plain balancer without stickiness: "roundrobin", or "random(1)" for each request. */
 export async function startBalancer(t, replicas, algorithm = 'roundrobin') {
-  const folder = tempFolder(t);
+  const folder = tempFolder();
   const port = await freePort();
   const servers = replicas
     .map((replica, i) => `  server n${i} 127.0.0.1:${replica.port} check inter 100ms fall 1 rise 1`)
