@@ -33,7 +33,7 @@
 --          {3, id}    its processUid is there under an owner who is dead: to be replaced; '': another node's
 -- Repeat   safe as a repeat
 -- Cost     O(what has changed). Redis' CPU, 32 calls at a time, 1,000 instances of 20 rooms and three tags: connections
---          only 60 to 70 us (a third of it the index); a first state 240 us; with 50,000 rooms 0.5 s, 0.9 s while
+--          only 60 to 80 us (a third of it the index); a first state 240 to 310 us; with 50,000 rooms 0.5 s, 0.9 s while
 --          Redis has to grow for it (its events alone are 17 MB)
 
 local topic, bounds = ARGV[18], ARGV[19]
