@@ -43,6 +43,9 @@ static const char *const limit_names[LIMIT_KINDS] = {
     [LIMIT_ARCHITUS_REQUESTS] = "architus_requests",
     [LIMIT_ARCHITUS_CALLS] = "architus_calls",
     [LIMIT_POOL] = "pool",
+    [LIMIT_FLEET_COMMANDS] = "fleet_commands",
+    [LIMIT_FLEET_LOGINS] = "fleet_logins",
+    [LIMIT_FLEET_STREAMS] = "fleet_streams",
 };
 
 const char *limit_name(enum limit_kind limit)

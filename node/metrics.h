@@ -43,6 +43,9 @@ enum limit_kind {
     LIMIT_ARCHITUS_REQUESTS,
     LIMIT_ARCHITUS_CALLS,
     LIMIT_POOL,
+    LIMIT_FLEET_COMMANDS,
+    LIMIT_FLEET_LOGINS,
+    LIMIT_FLEET_STREAMS,
     LIMIT_KINDS
 };
 const char *limit_name(enum limit_kind limit); /* "connections_per_ip" */

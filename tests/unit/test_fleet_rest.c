@@ -236,6 +236,7 @@ static void test_the_throttle_takes_one_for_each_failure_and_stops_everybody(voi
     rig_expect("a good key", "GET /v1/stats", KEY, NULL, 429, REJECTED("AUTH_THROTTLED"));
     rig_expect("a bad one", "GET /v1/stats", "", NULL, 429, REJECTED("AUTH_THROTTLED"));
     assert_int_equal(rig.tokens, 0);
+    assert_int_equal(rig.fleet.node->metrics.limits[LIMIT_FLEET_LOGINS], 2);
     rig_expect("nothing is there", "GET /v1/nope", "", NULL, 404, REJECTED("NOT_FOUND"));
     rig.tokens = 1;
     rig_expect("a good key, later", "GET /v1/stats", KEY, NULL, 200, STATS);
@@ -390,6 +391,7 @@ static void test_outcomes(void **state)
         rig_expect("create", "POST /v1/rooms", KEY JSON, "{\"type\":\"match\"}", rows[i].status,
                    rows[i].want);
     }
+    assert_int_equal(rig.fleet.node->metrics.limits[LIMIT_FLEET_COMMANDS], 3);
 }
 
 static bool is_held_order(void *ctx)

@@ -291,6 +291,7 @@ static void test_so_many_and_no_more(void **state)
         listening();
     }
     rig_expect("one more", EVENTS, KEY, NULL, 429, REJECTED("SSE_LIMIT"));
+    assert_int_equal(rig.fleet.node->metrics.limits[LIMIT_FLEET_STREAMS], 1);
     assert_int_equal(rig.fleet.node->metrics.fleet_streams, 3);
     client_close(&clients[1]);
     wait_ears(2);

@@ -42,6 +42,15 @@ static const struct cause {
     [REST_COMMAND_TIMEOUT] = { 504, "COMMAND_TIMEOUT", NULL },
 };
 
+static const struct {
+    enum rest_cause cause;
+    enum limit_kind limit;
+} limits[] = {
+    { REST_INSTANCE_BUSY, LIMIT_FLEET_COMMANDS },
+    { REST_AUTH_THROTTLED, LIMIT_FLEET_LOGINS },
+    { REST_SSE_LIMIT, LIMIT_FLEET_STREAMS },
+};
+
 enum rest_cause rest_cause_of(enum fleet_answer answer)
 {
     static const enum rest_cause answers[FLEET_ANSWERS] = {
@@ -160,6 +169,13 @@ struct http_stream *rest_stream(struct rest_call *call, const struct http_stream
 
 /* ---- envelopes ------------------------------------------------------------------------------------------- */
 
+static void count_limit(const struct rest_call *call, enum rest_cause cause)
+{
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        if (limits[i].cause == cause)
+            call->rest->fleet->node->metrics.limits[limits[i].limit]++;
+}
+
 static void refuse(struct rest_call *call, enum rest_cause cause, bool closes)
 {
     char body[64];
@@ -167,6 +183,7 @@ static void refuse(struct rest_call *call, enum rest_cause cause, bool closes)
                        causes[cause].name);
 
     assert(len > 0 && (size_t)len < sizeof body);
+    count_limit(call, cause);
     rest_reply_raw(call, &(struct http_reply){
                              .status = causes[cause].status,
                              .type = JSON_TYPE,
