@@ -13,13 +13,6 @@
 -- Repeat   safe
 -- Cost     O(1)
 
-local now, limit, period, count =
-  tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+-- include: rate_bucket
 
-if count > limit then
-  return period
-end
-
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-full = math.min(full, now + period) + count * period / limit
-return math.max(0, math.ceil(full - now - period - 0.001))
+return math.max(0, wait)

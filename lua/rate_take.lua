@@ -18,16 +18,8 @@
 -- Repeat   takes again
 -- Cost     5.1 µs
 
-local now, limit, period, count =
-  tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+-- include: rate_bucket
 
-if count > limit then
-  return period
-end
-
-local full = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), now)
-full = math.min(full, now + period) + count * period / limit
-local wait = math.ceil(full - now - period - 0.001)
 if wait > 0 then
   return wait
 end
