@@ -276,10 +276,13 @@ void hub_channel_end(struct hub_channel *channel, enum channel_leave how)
 void hub_channel_wake(struct hub_channel *channel)
 {
     deadline_clear(&channel->stall);
-    if (channel->state == HUB_PAUSED)
+    if (channel->state == HUB_PAUSED) {
+        /* while it is subscribed to anew nothing may be settled, and who has written it may be gone by then */
+        hub_settle_now(channel);
         hub_channel_enter(channel, HUB_SUBSCRIBING);
-    else
+    } else {
         hub_channel_go_on(channel);
+    }
 }
 
 /* Nobody can take any: all are full. */

@@ -917,6 +917,28 @@ static void test_paused_channel_settles_and_leaves_once(void **state)
     world_destroy(world);
 }
 
+/* Its socket drains, so that it could take more, and closes at once. */
+static void test_paused_channel_settles_before_it_is_subscribed_to_anew(void **state)
+{
+    struct world *world = world_listening();
+
+    (void)state;
+    world->ear.answer = HUB_TAKEN;
+    world->ear.room = 1;
+    fake_append(world->channel);
+    fake_append(world->channel);
+    fake_run();
+    fake_pass(options.stall_ms);
+    fake_run();
+    log_check("unsubscribe leave:order ");
+    hub_written(world->hub, &world->ear.listener);
+    hub_resume(world->hub, &world->ear.listener);
+    ear_leave(&world->ear);
+    fake_run();
+    assert_int_equal(world->channel->settled, 11);
+    world_destroy(world);
+}
+
 /* ---- gaps, expiry, losses ---------------------------------------------------------------------- */
 
 static void test_gap_is_told_to_those_that_had_started(void **state)
@@ -1636,6 +1658,7 @@ int main(void)
         cmocka_unit_test(test_stall_ends_when_one_can_take_again),
         cmocka_unit_test(test_stall_begins_when_the_quick_one_leaves),
         cmocka_unit_test(test_paused_channel_settles_and_leaves_once),
+        cmocka_unit_test(test_paused_channel_settles_before_it_is_subscribed_to_anew),
         cmocka_unit_test(test_gap_is_told_to_those_that_had_started),
         cmocka_unit_test(test_everything_is_gone),
         cmocka_unit_test(test_expired_entries_are_skipped_and_counted_once),
