@@ -29,8 +29,8 @@ test('the job room', async (t) => {
     ['python', (inner) => PythonClient.open(inner, url, { events: ['system_message'] })],
   ]) {
     await t.test(`${name}: a living job`, async (inner) => {
+      const client = await connect(inner); // which may take longer than a job lives
       await poll(`job-${name}`);
-      const client = await connect(inner);
       client.emit('join_job', { jobId: `job-${name}` });
       isMessage(await client.next(), 'INTEGRATION_SUCCESS', Date.now());
       await poll(`job-${name}`);
