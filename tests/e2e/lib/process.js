@@ -9,7 +9,7 @@ import net from 'node:net';
 export const ROOT = new URL('../../..', import.meta.url).pathname;
 
 /** Waits until `check` returns something truthy, and returns that; fails after `ms`, naming `what`. */
-export async function until(what, check, ms = 10000) {
+export async function until(what, check, ms = 30000) {
   const end = Date.now() + ms;
   for (;;) {
     const got = await check();

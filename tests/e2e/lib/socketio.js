@@ -81,7 +81,7 @@ export class JsClient extends Heard {
   /** The acknowledgement, as an array of its arguments. */
   ask(name, ...args) {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`no acknowledgement of ${name}`)), 10000);
+      const late = setTimeout(() => reject(new Error(`no acknowledgement of ${name}`)), 30000);
       this.socket.emit(name, ...args, (...answer) => {
         clearTimeout(late);
         resolve(answer);
@@ -150,7 +150,7 @@ export class PythonClient extends Heard {
   ask(name, ...args) {
     const ack = ++this.asked;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`no acknowledgement of ${name}: ${this.errors}`)), 10000);
+      const late = setTimeout(() => reject(new Error(`no acknowledgement of ${name}: ${this.errors}`)), 30000);
       this.acks.set(ack, (answer) => {
         clearTimeout(late);
         resolve(answer);
