@@ -260,6 +260,59 @@ static void the_last_words_to_a_slow_client(void **state)
     }
 }
 
+/* ---- with a pace ------------------------------------------------------------------------------------------------------ */
+
+static void one_message_at_a_time(void **state)
+{
+    struct stage *stage = *state;
+    struct slice lines;
+    struct ws ws;
+
+    stage->engine->settings.pace_ms = 10;
+    upper.sends_on_open = true;
+    ws = direct_ws(stage, 1000);
+    ws_fake_open(&ws);
+    pass(9);
+    expect("w: pause"); /* nothing comes with the 101 */
+    pass(1);
+    lines = buf_slice(&notes);
+    assert_memory_equal(lines.data, "open\nw: text 0{\"sid\":", 21);
+    assert_memory_equal(lines.data + lines.len - 14, "}\nw: continue\n", 14);
+    buf_clear(&notes);
+    assert_false(engine_is_writable(upper.conn));
+    assert_int_equal(send_text(upper.conn, "4a"), ENGINE_QUEUED);
+    pass(9);
+    expect_nothing();
+    pass(1);
+    expect("w: text 40");
+    ws.ops->on_drain(&ws, ws.conn); /* there is room, but it is not time */
+    expect_nothing();
+    pass(10);
+    expect("w: text 4a", "drain");
+    pass(9);
+    assert_int_equal(send_text(upper.conn, "4b"), ENGINE_QUEUED);
+    pass(1);
+    expect("w: text 4b", "drain");
+    pass(10);
+    assert_int_equal(send_text(upper.conn, "4c"), ENGINE_WRITTEN);
+    expect("w: text 4c");
+    end_direct(stage, &ws, CLOSE_PEER_CLOSED, "close transport close");
+}
+
+static void gone_before_its_time(void **state)
+{
+    struct stage *stage = *state;
+    struct ws ws;
+
+    stage->engine->settings.pace_ms = 10;
+    ws = direct_ws(stage, 1000);
+    ws_fake_open(&ws);
+    ws.ops->on_close(&ws, WS_ENDED_BROKEN, CLOSE_PEER_GONE, ws.conn);
+    pass(10);
+    expect("w: pause");
+    assert_int_equal(due_count, 0);
+}
+
 /* ---- upgrades here ---------------------------------------------------------------------------------------------------- */
 
 static enum engine_verdict probe(struct stage *stage, struct ws *ws)
@@ -397,7 +450,7 @@ static void leaves_a_tombstone(void **state)
     engine_probe_heard(&far);
     get(stage, &poll, "held");
     engine_probe_take(&far);
-    expect("held: 200 1", "pack", "packed");
+    expect("held: error 3", "pack", "packed");
     get(stage, &poll, "late");
     post(stage, "4a");
     expect("late: error 3", "post: error 3");
@@ -584,6 +637,8 @@ int main(void)
         TEST(how_it_ends),
         TEST(a_full_socket),
         TEST(the_last_words_to_a_slow_client),
+        TEST(one_message_at_a_time),
+        TEST(gone_before_its_time),
         TEST(switched),
         TEST(one_probe_at_a_time),
         TEST(the_session_ends_meanwhile),

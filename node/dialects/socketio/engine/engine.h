@@ -87,6 +87,7 @@ struct engine_settings {
     uint32_t max_payload;                /* bytes of a POST, and of a WebSocket message */
     uint32_t pending_max;                /* bytes that may wait for a client */
     uint32_t poll_packets, post_packets; /* in one answer, in one POST */
+    uint32_t pace_ms;                    /* between two messages to a WebSocket; 0: none is kept */
     bool has_polling, has_websocket, has_upgrades, has_version_3, has_jsonp;
     bool is_open_to_all; /* CORS: any origin, whatever --origins says */
 };

@@ -37,9 +37,9 @@ static void carrier_enter(struct carrier *carrier, enum carrier_state to)
     log_debug(NULL, "engine.carrier", "from=%s to=%s", rules[carrier->state].name, rules[to].name);
     carrier->state = (uint8_t)to;
     if (!rules[to].is_limited)
-        deadline_clear(&carrier->patience);
-    else if (!deadline_is_set(&carrier->patience))
-        deadline_set(carrier->engine->deadlines, &carrier->patience,
+        deadline_clear(&carrier->wait);
+    else if (!deadline_is_set(&carrier->wait))
+        deadline_set(carrier->engine->deadlines, &carrier->wait,
                      carrier->engine->settings.upgrade_timeout_ms, on_late);
 }
 
@@ -67,7 +67,7 @@ static void give_up(struct carrier *carrier)
 
 static void on_late(struct deadline *deadline)
 {
-    struct carrier *carrier = LIST_ENTRY(deadline, struct carrier, patience);
+    struct carrier *carrier = LIST_ENTRY(deadline, struct carrier, wait);
 
     carrier->engine->node->metrics.limits[LIMIT_SOCKETIO_UPGRADE_TIME]++;
     give_up(carrier);
@@ -115,6 +115,18 @@ void carrier_refuse(struct carrier *carrier)
         carrier_close(carrier);
 }
 
+/* ---- pace ----------------------------------------------------------------------------------------------------- */
+
+static void on_pause_over(struct deadline *deadline);
+
+/* Until the pause is over there is no room, and before the connection is opened none at all. */
+static void keep_pace(struct carrier *carrier)
+{
+    if (carrier->engine->settings.pace_ms != 0)
+        deadline_set(carrier->engine->deadlines, &carrier->wait, carrier->engine->settings.pace_ms,
+                     on_pause_over);
+}
+
 /* ---- attached ------------------------------------------------------------------------------------------------ */
 
 static void on_attached_message(struct carrier *carrier, struct slice message, enum ws_kind kind)
@@ -143,10 +155,16 @@ static struct frame *message_of(const struct carrier *carrier, struct frame *fra
 
 enum ws_sent carrier_send(struct carrier *carrier, struct frame *frame, enum ws_kind kind)
 {
-    struct frame *message = message_of(carrier, frame, &kind);
-    enum ws_sent sent = ws_send(carrier->ws, message, kind);
+    struct frame *message;
+    enum ws_sent sent;
 
+    if (deadline_is_set(&carrier->wait))
+        return WS_FULL;
+    message = message_of(carrier, frame, &kind);
+    sent = ws_send(carrier->ws, message, kind);
     frame_unref(&message);
+    if (sent != WS_FULL)
+        keep_pace(carrier);
     return sent;
 }
 
@@ -186,8 +204,31 @@ static void open_connection(struct carrier *carrier)
     engine_conn_describe(conn, &text);
     ws_answer(carrier->ws, buf_slice(&text));
     buf_fini(&text);
+    keep_pace(carrier);
     engine_conn_enter(conn, CONN_SOCKET);
     engine_conn_flush_socket(conn);
+}
+
+static void on_pause_over(struct deadline *deadline)
+{
+    struct carrier *carrier = LIST_ENTRY(deadline, struct carrier, wait);
+
+    if (carrier->state == CARRIER_ATTACHED) {
+        engine_conn_flush_socket(carrier->conn);
+        return;
+    }
+    open_connection(carrier);
+    if (carrier->state == CARRIER_ATTACHED)
+        ws_continue(carrier->ws);
+}
+
+static void open_direct(struct carrier *carrier)
+{
+    keep_pace(carrier);
+    if (deadline_is_set(&carrier->wait))
+        ws_pause(carrier->ws); /* what comes now is for the connection */
+    else
+        open_connection(carrier);
 }
 
 static void on_open(struct ws *ws, void *ctx)
@@ -196,7 +237,7 @@ static void on_open(struct ws *ws, void *ctx)
 
     carrier->ws = ws;
     if (carrier->is_direct)
-        open_connection(carrier);
+        open_direct(carrier);
     else if (carrier->home != NULL)
         carrier_enter(carrier, CARRIER_PROBING);
     else
@@ -252,7 +293,7 @@ static void on_close(struct ws *ws, enum ws_end how, enum close_reason reason, v
     } else if (carrier->state != CARRIER_CLOSED) {
         leave_home(carrier);
     }
-    deadline_clear(&carrier->patience);
+    deadline_clear(&carrier->wait);
     free(carrier);
 }
 
@@ -279,7 +320,7 @@ static struct carrier *carrier_create(struct engine *engine, struct http_request
     carrier->engine = engine;
     carrier->version = (uint8_t)version;
     carrier->has_b64 = slice_is(http_query(request, "b64"), "1");
-    deadline_init(&carrier->patience);
+    deadline_init(&carrier->wait);
     return carrier;
 }
 

@@ -182,7 +182,8 @@ void engine_conn_answer_held(struct engine_conn *conn);
 void engine_conn_let_return(struct engine_conn *conn);
 void engine_conn_farewell(struct engine_conn *conn, struct poll *get);
 
-/* It polls no more: a GET that is held is told so, a POST that is still arriving will find out. */
+/* It polls no more: a GET that is held is told what one is told that comes now (the two are often on their way by
+ * different nodes: neither is the first), a POST that is still arriving will find out. */
 void engine_conn_dismiss(struct engine_conn *conn);
 
 /* ---- engine_remote.c: the same for connections of other nodes -------------------------------------- */
@@ -390,9 +391,10 @@ struct carrier {
         struct engine_handshake *handshake; /* OPENING, when it is_direct */
         struct engine_conn *conn;           /* ATTACHED */
     };
-    struct deadline patience; /* --socketio-upgrade-timeout */
-    uint8_t state;            /* enum carrier_state; written by carrier_enter() alone */
-    bool is_direct;           /* no polling before it: it opens the connection */
+    struct deadline
+        wait;       /* PROBING, COMMITTING: --socketio-upgrade-timeout; else settings.pace_ms */
+    uint8_t state;  /* enum carrier_state; written by carrier_enter() alone */
+    bool is_direct; /* no polling before it: it opens the connection */
     bool has_b64;
     uint8_t version;
 };

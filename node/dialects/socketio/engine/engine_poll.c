@@ -217,7 +217,7 @@ void engine_conn_dismiss(struct engine_conn *conn)
     if (conn->post != NULL)
         engine_poll_forget(conn->post);
     if (conn->get != NULL)
-        answer_word(conn, conn->get, EIO_CLOSE);
+        engine_poll_refuse(conn->get, ENGINE_WRONG_TRANSPORT);
 }
 
 void engine_conn_let_return(struct engine_conn *conn)

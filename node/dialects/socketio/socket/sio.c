@@ -15,7 +15,8 @@ enum {
     CONFORMANCE_INTERVAL_MS = 300,
     CONFORMANCE_TIMEOUT_MS = 200,
     CONFORMANCE_CONNECT_MS = 1000,
-    CONFORMANCE_PAYLOAD = 1000000
+    CONFORMANCE_PAYLOAD = 1000000,
+    CONFORMANCE_PACE_MS = 10, /* they look for one message, then for the next */
 };
 
 static bool has_transport(const struct config *config, const char *name)
@@ -47,6 +48,7 @@ void sio_engine_settings(const struct config *config, struct engine_settings *ou
     out->ping_interval_ms = CONFORMANCE_INTERVAL_MS;
     out->ping_timeout_ms = CONFORMANCE_TIMEOUT_MS;
     out->max_payload = CONFORMANCE_PAYLOAD;
+    out->pace_ms = CONFORMANCE_PACE_MS;
     out->is_open_to_all = true;
 }
 
