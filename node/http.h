@@ -60,9 +60,10 @@ struct http_prefix {
     /* The largest body; beyond it the answer is 413, and the handler is not called. NULL: --max-body. */
     uint32_t (*body_max)(void *ctx);
 
-    /* A request below it is refused, though its head is good: with 413, or for a body that comes broken
-     * or too late. To be answered with that status, at once. Who waits (http_waiting) is not told by
-     * on_gone. NULL: 413 goes without a body, the others as everywhere. */
+    /* A request below it is refused, though its head is good: with 413, for a body that comes broken (400) or too
+     * late (408), or with 503 for the connections that its client has. To be answered with that status; it may
+     * http_wait(). Who waits already (http_waiting) is not told by on_gone. NULL: 413 goes without a body, the
+     * others as everywhere. */
     void (*on_refused)(struct http_request *request, int status, void *ctx);
 
     /* The head has come, and not yet all of the body: called once, before `handle`, for requests whose

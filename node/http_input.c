@@ -247,6 +247,16 @@ static void answer_fault(struct http_request *request, enum http_fault fault)
         http_reply_error(request, http_fault_status(fault), http_fault_text(fault));
 }
 
+/* What stands in the input that all share is gone with the next bytes of anybody's. */
+static void copy_out(struct http_request *request)
+{
+    size_t len = request->head.len + request->body_len;
+
+    buf_init(&request->own, len);
+    buf_add(&request->own, request->data, len);
+    request->data = request->own.data;
+}
+
 /* What has come of the request is its own until it is answered; the rest is thrown away. */
 static void stop_reading(struct http_conn *conn)
 {
@@ -256,11 +266,15 @@ static void stop_reading(struct http_conn *conn)
         conn_keep(conn, NULL, 0);
         return;
     }
-    if (request->data == NULL && request->head.len > 0)
-        request->data = conn->in.data + conn->in_at;
-    request->own = conn->in;
-    conn->in = (struct buf){ .data = NULL };
-    conn->in_at = 0;
+    if (request->data != NULL && conn->in.len == 0) {
+        copy_out(request);
+    } else {
+        if (request->data == NULL && request->head.len > 0)
+            request->data = conn->in.data + conn->in_at;
+        request->own = conn->in;
+        conn->in = (struct buf){ .data = NULL };
+        conn->in_at = 0;
+    }
     http_conn_enter(conn, CONN_HANDLING);
 }
 

@@ -87,10 +87,20 @@ static uint32_t small(void *ctx)
     return 10;
 }
 
+/* Refused, it asks somebody first. */
+static void on_refused(struct http_request *request, int status, void *ctx)
+{
+    assert_ptr_equal(ctx, &fixture);
+    assert_int_equal(status, 413);
+    seen.arriving = request;
+    http_wait(request, on_gone, &seen);
+}
+
 static const struct http_prefix prefixes[] = {
     { .path = "/all/", .handle = handle, .on_arriving = on_arriving },
     { .path = "/large/", .handle = handle, .body_max = large },
     { .path = "/small/", .handle = handle, .body_max = small, .on_arriving = on_arriving },
+    { .path = "/asks/", .handle = handle, .body_max = small, .on_refused = on_refused },
 };
 
 static int start(void **state)
@@ -254,6 +264,52 @@ static void test_too_large(void **state)
     }
 }
 
+static bool has_refused(void *ctx)
+{
+    (void)ctx;
+    return seen.arriving != NULL;
+}
+
+static bool has_hit_the_limit(void *ctx)
+{
+    return fixture.node.metrics.limits[LIMIT_HEADER] == *(uint64_t *)ctx;
+}
+
+/* What was refused keeps its bytes while others send theirs. */
+static void test_refused_and_answered_later(void **state)
+{
+    static const char *const rows[] = {
+        POST("/asks/x?a=b") "X-Name: me\r\nContent-Length: 11\r\n\r\n",
+        POST("/asks/x?a=b") "X-Name: me\r\nContent-Length: 11\r\n\r\n12345678901",
+        POST("/asks/x?a=b") "X-Name: me\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nb\r\n",
+    };
+    char noise[8 * 1024]; /* without a line feed: longer than a head may be */
+    uint64_t limit = 0;
+
+    (void)state;
+    memset(noise, 'A', sizeof noise);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        seen = (struct seen){ NULL };
+        client_open(&client, &fixture);
+        send_text(&client, rows[i]);
+        support_wait(&fixture.loop, has_refused, NULL, SUPPORT_WAIT_MS, "on_refused");
+        client_open(&other, &fixture);
+        client_send(&other, (struct slice){ noise, sizeof noise });
+        limit++;
+        support_wait(&fixture.loop, has_hit_the_limit, &limit, SUPPORT_WAIT_MS, "the noise");
+        assert_true(slice_is(http_path(seen.arriving), "/asks/x"));
+        assert_true(slice_is(http_query_raw(seen.arriving), "a=b"));
+        assert_true(slice_is(http_header(seen.arriving, "x-name"), "me"));
+        http_reply(seen.arriving, &(struct http_reply){ .status = 413 });
+        client_expect(&client, TOO_BIG);
+        client_expect_end(&client);
+        client_close(&client);
+        client_close(&other);
+        assert_int_equal(seen.handled, 0);
+        assert_int_equal(seen.gone, 0);
+    }
+}
+
 /* ---- while a body comes ---------------------------------------------------------------------------- */
 
 static void test_arrives_and_is_handled(void **state)
@@ -413,6 +469,7 @@ int main(void)
         TEST(test_a_large_body),
         TEST(test_a_large_body_sent_ahead),
         TEST(test_too_large),
+        TEST(test_refused_and_answered_later),
         TEST(test_arrives_and_is_handled),
         TEST(test_whole_at_once_does_not_arrive),
         TEST(test_arrives_with_its_head_alone),
