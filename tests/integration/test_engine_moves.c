@@ -73,7 +73,7 @@ static void test_held_get_at_the_switch(void **state)
     deal_socket(&socket, &session);
     socket_say(&socket, "5");
     asker_wait(&asker, &answer);
-    expect((&answer), 200, "1");
+    expect(&answer, 400, "{\"code\":3,\"message\":\"Bad request\"}");
     socket_say(&socket, "4a");
     socket_expect(&socket, "text 40:a\n");
     socket_end(&socket);

@@ -154,7 +154,7 @@ static void polls_after_the_switch(struct stage *stage)
     socket_say(&socket, "5");
     socket_expect(&socket, "text 3probe\n");
     asker_wait(&held, &answer);
-    expect_packet(&session, &answer, "1");
+    expect(&answer, 400, "{\"code\":3,\"message\":\"Bad request\"}");
     session_get(&session, &answer);
     expect(&answer, 400, "{\"code\":3,\"message\":\"Bad request\"}");
     session_post(&session, "4hello", &answer);
