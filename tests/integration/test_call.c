@@ -82,7 +82,7 @@ static void node_open(struct node *node, const char *id, const char *url, uv_loo
                                                     .settle_count = 256,
                                                     .stall_ms = 1000 };
     struct store_options options = { .url = url,
-                                     .timeout_ms = 10000,
+                                     .timeout_ms = SUPPORT_WAIT_MS, /* 64 MiB are asked at once */
                                      .wait_ms = 300,
                                      .pending_max = 10000,
                                      .pending_bytes = 1 << 28 };

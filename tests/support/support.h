@@ -15,7 +15,7 @@
 typedef bool support_done_fn(void *ctx);
 void support_wait(uv_loop_t *loop, support_done_fn *is_done, void *ctx, uint32_t deadline_ms,
                   const char *what);
-#define SUPPORT_WAIT_MS 30000
+#define SUPPORT_WAIT_MS 60000
 
 /* The same without a loop: for what other processes do. */
 void support_wait_outside(support_done_fn *is_done, void *ctx, uint32_t deadline_ms,
