@@ -96,19 +96,19 @@ async function oneToOne({ table, round }) {
   table('1:1 between nodes, 100 pairs', ['offered', 'acknowledged/s', 'delivered/s', 'p50 ms', 'p99 ms', 'CPU µs per message'], rows);
 }
 
-/** New connections, and what each holds: the slope between 2,000 and 15,000. */
+/** New connections on one node; on the other, which has had none, what each holds: the slope between 2,000 and 15,000. */
 async function idle({ table, round }) {
   const rows = await onEach(async (system, redis) => {
-    const [a] = await system.start(redis);
+    const [a, b] = await system.start(redis);
     const sizes = [];
-    const args = ['--receive', a.wsUrl + SIO, '--receive-hello', system.connect, '--hello-ok', '4'];
-    const { result: first, cpu } = await measure([a.pid], () => hold('--receivers', 10_000, ...args));
+    const args = (node) => ['--receive', node.wsUrl + SIO, '--receive-hello', system.connect, '--hello-ok', '4'];
+    const { result: first, cpu } = await measure([a.pid], () => hold('--receivers', 10_000, ...args(a)));
     await first.release();
     await pause(1500);
     for (const count of [2000, 15_000]) {
-      const held = await hold('--receivers', count, ...args);
+      const held = await hold('--receivers', count, ...args(b));
       await pause(1500);
-      sizes.push([held.open, usage(a.pid).rss]);
+      sizes.push([held.open, usage(b.pid).rss]);
       await held.release();
       await pause(1000);
     }
