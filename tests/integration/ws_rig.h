@@ -57,7 +57,7 @@ static inline void rig_start(struct rig *rig, void (*set)(struct config *config)
     *rig = (struct rig){
         .config = { .ping_interval_ms = 600000,
                     .silence_timeout_ms = 600000,
-                    .write_timeout_ms = 5000,
+                    .write_timeout_ms = 600000,
                     .ws_pending_max = 64 * 1024,
                     .drain_rate = 500 },
     };
