@@ -174,19 +174,27 @@ static void test_start_with_messages_waiting(void **state)
     world_destroy(world);
 }
 
+/* A channel that was never used, which is listened to; its numbers go on from 5000. */
+static struct fake_channel *new_channel_listening(struct world *world, struct ear *ear)
+{
+    static const struct channel_id id = { CHANNEL_PLAYER, { "all", 3 }, { "new", 3 } };
+    struct fake_channel *channel = fake_channel(&id);
+
+    ear_listen_to(&world->ear, world->hub, &player);
+    ear_listen_to(ear, world->hub, &id);
+    fake_run();
+    assert_int_equal(ear->starts, 1);
+    channel->appended = 5000;
+    return channel;
+}
+
 static void test_start_of_a_channel_never_used(void **state)
 {
     struct world *world = world_create();
-    struct channel_id id = { CHANNEL_PLAYER, { "all", 3 }, { "new", 3 } };
-    struct fake_channel *channel = fake_channel(&id);
     struct ear ear;
+    struct fake_channel *channel = new_channel_listening(world, &ear);
 
     (void)state;
-    ear_listen_to(&world->ear, world->hub, &player);
-    ear_listen_to(&ear, world->hub, &id);
-    fake_run();
-    assert_int_equal(ear.starts, 1);
-    channel->appended = 5000;
     fake_append(channel);
     fake_run();
     ear_check(&ear, 5001, 5001);
@@ -198,15 +206,10 @@ static void test_start_of_a_channel_never_used(void **state)
 static void test_first_entry_is_settled_by_others(void **state)
 {
     struct world *world = world_create();
-    struct channel_id id = { CHANNEL_PLAYER, { "all", 3 }, { "new", 3 } };
-    struct fake_channel *channel = fake_channel(&id);
     struct ear ear;
+    struct fake_channel *channel = new_channel_listening(world, &ear);
 
     (void)state;
-    ear_listen_to(&world->ear, world->hub, &player);
-    ear_listen_to(&ear, world->hub, &id);
-    fake_run();
-    channel->appended = 5000;
     fake_append(channel);
     fake_append(channel);
     channel->settled = 5002;
@@ -893,12 +896,11 @@ static void test_stall_begins_when_the_quick_one_leaves(void **state)
     world_destroy(world);
 }
 
-/* What was settled in the pause is settled when the socket drains, paused or not. */
-static void test_paused_channel_settles_and_leaves_once(void **state)
+/* It took one, which is not written yet, and no second; so its channel is paused. */
+static struct world *world_paused(void)
 {
     struct world *world = world_listening();
 
-    (void)state;
     world->ear.answer = HUB_TAKEN;
     world->ear.room = 1;
     fake_append(world->channel);
@@ -907,6 +909,15 @@ static void test_paused_channel_settles_and_leaves_once(void **state)
     fake_pass(options.stall_ms);
     fake_run();
     log_check("unsubscribe leave:order ");
+    return world;
+}
+
+/* What was settled in the pause is settled when the socket drains, paused or not. */
+static void test_paused_channel_settles_and_leaves_once(void **state)
+{
+    struct world *world = world_paused();
+
+    (void)state;
     hub_written(world->hub, &world->ear.listener);
     fake_pass(options.settle_ms);
     fake_run();
@@ -920,17 +931,9 @@ static void test_paused_channel_settles_and_leaves_once(void **state)
 /* Its socket drains, so that it could take more, and closes at once. */
 static void test_paused_channel_settles_before_it_is_subscribed_to_anew(void **state)
 {
-    struct world *world = world_listening();
+    struct world *world = world_paused();
 
     (void)state;
-    world->ear.answer = HUB_TAKEN;
-    world->ear.room = 1;
-    fake_append(world->channel);
-    fake_append(world->channel);
-    fake_run();
-    fake_pass(options.stall_ms);
-    fake_run();
-    log_check("unsubscribe leave:order ");
     hub_written(world->hub, &world->ear.listener);
     hub_resume(world->hub, &world->ear.listener);
     ear_leave(&world->ear);
