@@ -122,7 +122,6 @@ static void fill(void)
 
 static int start_server(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
     char command[512];
 
     (void)state;
@@ -130,8 +129,7 @@ static int start_server(void **state)
         system("command -v mariadbd >/dev/null && command -v mariadb-install-db >/dev/null") == 0;
     if (!is_installed)
         return 0;
-    snprintf(folder, sizeof folder, "%s/sb-maria-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(folder));
+    support_folder_make(folder, sizeof folder, "maria");
     snprintf(
         command, sizeof command,
         "mariadb-install-db --no-defaults --user=root --auth-root-authentication-method=normal "
@@ -145,14 +143,11 @@ static int start_server(void **state)
 
 static int stop_server(void **state)
 {
-    char command[160];
-
     (void)state;
     if (!is_installed)
         return 0;
     kill_server();
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    run(command);
+    support_folder_remove(folder);
     mysql_library_end();
     return 0;
 }

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -43,12 +42,9 @@ static void create_table(void)
 
 static int start(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-
     (void)state;
     uv_loop_init(&loop);
-    snprintf(folder, sizeof folder, "%s/sb-sqlite-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(folder));
+    support_folder_make(folder, sizeof folder, "sqlite");
     snprintf(path, sizeof path, "%s/ws.db", folder);
     snprintf(dsn, sizeof dsn, "%s", path);
     config = (struct config){ .db = SQL_SQLITE, .dsn = dsn, .auth_timeout_ms = 2000 };
@@ -57,13 +53,11 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    char command[160];
-
     (void)state;
     sql_destroy(&sql);
     support_loop_close(&loop);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    support_folder_remove(folder);
+    return 0;
 }
 
 static void open_sql(void)

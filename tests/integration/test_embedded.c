@@ -265,23 +265,17 @@ static void an_early_end_is_explained(void **state)
 
 static int set_up(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
-
     (void)state;
-    snprintf(folder, sizeof folder, "%s/sb-embedded-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(folder) == NULL)
-        return -1;
+    support_folder_make(folder, sizeof folder, "embedded");
     snprintf(data, sizeof data, "%s/state/signalbox", folder);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    char command[128];
-
     (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    support_folder_remove(folder);
+    return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -659,13 +659,13 @@ static void ask_file(struct stage *stage, const char *name, const char *headers,
 
 static void bundle(struct stage *stage)
 {
-    char folder[] = "/tmp/engine-files-XXXXXX", path[64], tag[128];
+    char folder[64], path[96], tag[128];
     struct answer answer;
     FILE *file;
 
     ask_file(stage, "socket.io.js", "", &answer);
     expect(&answer, 404, "");
-    assert_non_null(mkdtemp(folder));
+    support_folder_make(folder, sizeof folder, "engine");
     snprintf(path, sizeof path, "%s/socket.io.js", folder);
     file = fopen(path, "w");
     assert_non_null(file);
@@ -673,8 +673,7 @@ static void bundle(struct stage *stage)
     fclose(file);
     stage->rig.config.socketio_client = folder;
     engine_configure(stage->rig.engine, &rig_settings);
-    unlink(path);
-    rmdir(folder);
+    support_folder_remove(folder);
     ask_file(stage, "socket.io.js", "", &answer);
     expect(&answer, 200, "var io;\n");
     expect_header(&answer, "Content-Type: application/javascript; charset=utf-8\r\n");

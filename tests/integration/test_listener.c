@@ -35,9 +35,7 @@ static int start(void **state)
 {
     (void)state;
     accepted.count = 0;
-    snprintf(folder, sizeof folder, "/tmp/signalbox-listener-XXXXXX");
-    if (mkdtemp(folder) == NULL)
-        return -1;
+    support_folder_make(folder, sizeof folder, "listener");
     snprintf(unix_path, sizeof unix_path, "%s/socket", folder);
     snprintf(unix_address, sizeof unix_address, "unix://%s", unix_path);
     return uv_loop_init(&loop);
@@ -49,8 +47,7 @@ static int stop(void **state)
     for (int i = 0; i < accepted.count; i++)
         close(accepted.fds[i]);
     support_loop_close(&loop);
-    unlink(unix_path);
-    rmdir(folder);
+    support_folder_remove(folder);
     return 0;
 }
 

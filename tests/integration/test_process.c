@@ -414,16 +414,13 @@ static void take_free_port(void)
 
 static int set_up(void **state)
 {
-    const char *tmp = getenv("TMPDIR");
     char self[4000] = "";
 
     (void)state;
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
         return -1;
     snprintf(binary, sizeof binary, "%s/signalbox", dirname(self));
-    snprintf(folder, sizeof folder, "%s/sb-process-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(folder) == NULL)
-        return -1;
+    support_folder_make(folder, sizeof folder, "process");
     snprintf(data, sizeof data, "%s/data", folder);
     snprintf(log_path, sizeof log_path, "%s/log", folder);
     snprintf(pid_path, sizeof pid_path, "%s/pid", folder);
@@ -433,11 +430,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
-
     (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
+    support_folder_remove(folder);
+    return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

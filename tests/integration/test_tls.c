@@ -52,8 +52,7 @@ static int start(void **state)
 
     (void)state;
     fixture_start(&fixture);
-    snprintf(folder, sizeof folder, "/tmp/signalbox-tls-XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    support_folder_make(folder, sizeof folder, "tls");
     snprintf(cert_path, sizeof cert_path, "%s/cert.pem", folder);
     snprintf(key_path, sizeof key_path, "%s/key.pem", folder);
     fixture.config.tls_cert = cert_path;
@@ -69,9 +68,7 @@ static int stop(void **state)
     (void)state;
     http_destroy(&fixture.http);
     tls_destroy(&tls);
-    unlink(cert_path);
-    unlink(key_path);
-    rmdir(folder);
+    support_folder_remove(folder);
     fixture_stop(&fixture);
     return 0;
 }

@@ -213,18 +213,15 @@ static void test_no_redis(void **state)
 
 static void test_private_redis(void **state)
 {
-    char folder[256], command[300];
-    const char *tmp = getenv("TMPDIR");
+    char folder[256];
 
     (void)state;
-    snprintf(folder, sizeof folder, "%s/sb-token-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(folder));
+    support_folder_make(folder, sizeof folder, "token");
     expect(RUN("add", "--kind", "relay", "--subject", "a", "--secret", "abc", "--data", folder), 0,
            "abc\n");
     expect(RUN("revoke", "--kind", "relay", "--subject", "a", "--data", folder), 0, "");
     expect(RUN("revoke", "--kind", "relay", "--subject", "a", "--data", folder), 1, "");
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    assert_int_equal(system(command), 0);
+    support_folder_remove(folder);
 }
 
 #define TEST(test) cmocka_unit_test_setup(test, flush)

@@ -57,10 +57,8 @@ static void launch(struct support_redis *redis)
 struct support_redis *support_redis_start(void)
 {
     struct support_redis *redis = xcalloc(1, sizeof *redis);
-    const char *tmp = getenv("TMPDIR");
 
-    snprintf(redis->folder, sizeof redis->folder, "%s/sb-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    assert_non_null(mkdtemp(redis->folder));
+    support_folder_make(redis->folder, sizeof redis->folder, "test");
     snprintf(redis->socket, sizeof redis->socket, "%s/redis.sock", redis->folder);
     snprintf(redis->url, sizeof redis->url, "unix://%s", redis->socket);
     launch(redis);
@@ -78,13 +76,10 @@ void support_redis_kill(struct support_redis *redis)
 
 void support_redis_stop(struct support_redis **redis)
 {
-    char command[300];
-
     if (*redis == NULL)
         return;
     support_redis_kill(*redis);
-    snprintf(command, sizeof command, "rm -rf '%s'", (*redis)->folder);
-    assert_int_equal(system(command), 0);
+    support_folder_remove((*redis)->folder);
     free(*redis);
     *redis = NULL;
 }

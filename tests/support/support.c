@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -64,4 +66,21 @@ void support_loop_close(uv_loop_t *loop)
         uv_walk(loop, print_handle, NULL);
         fail_msg("the loop still holds handles");
     }
+}
+
+void support_folder_make(char *path, size_t size, const char *name)
+{
+    const char *tmp = getenv("TMPDIR");
+
+    assert_in_range(snprintf(path, size, "%s/sb-%s-XXXXXX", tmp != NULL ? tmp : "/tmp", name), 1,
+                    size - 1);
+    assert_non_null(mkdtemp(path));
+}
+
+void support_folder_remove(const char *path)
+{
+    char command[512];
+
+    assert_in_range(snprintf(command, sizeof command, "rm -rf '%s'", path), 1, sizeof command - 1);
+    assert_int_equal(system(command), 0);
 }

@@ -24,6 +24,10 @@ void support_wait_outside(support_done_fn *is_done, void *ctx, uint32_t deadline
 /* Runs the loop until nothing is left in it, closes it, and fails when that takes over 10 s. */
 void support_loop_close(uv_loop_t *loop);
 
+/* A fresh folder below $TMPDIR; its path is written to `path`. */
+void support_folder_make(char *path, size_t size, const char *name);
+void support_folder_remove(const char *path); /* with all that is in it */
+
 /*
  * A redis-server of the test's own: on a UNIX socket in a fresh folder below $TMPDIR, with an
  * append-only file (appendfsync always), killed and removed by support_redis_stop() and when the test

@@ -16,8 +16,8 @@
 #define AT "2026-01-31T12:34:56.789Z"
 static const int64_t at_ms = 1769862896789;
 
-static char folder[] = "/tmp/sb-log-XXXXXX";
-static char path[64], other_path[64];
+static char folder[64];
+static char path[96], other_path[96];
 
 static char *slurp(const char *name)
 {
@@ -263,8 +263,7 @@ static int set_up(void **state)
 {
     (void)state;
     clock_hold(at_ms);
-    if (mkdtemp(folder) == NULL)
-        return -1;
+    support_folder_make(folder, sizeof folder, "log");
     snprintf(path, sizeof path, "%s/a.log", folder);
     snprintf(other_path, sizeof other_path, "%s/b.log", folder);
     return 0;
@@ -275,9 +274,7 @@ static int tear_down(void **state)
     struct why why;
 
     (void)state;
-    unlink(path);
-    unlink(other_path);
-    rmdir(folder);
+    support_folder_remove(folder);
     clock_release();
     return log_open(NULL, LOG_TEXT, LOG_INFO, &why) ? 0 : -1;
 }
