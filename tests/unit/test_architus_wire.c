@@ -58,6 +58,9 @@ static const struct {
       "1234567\","
       "\"123456789012345678901\"]}",
       ASK_IDS, NULL, "7 user - - - 0 [1234567 ] 8" },
+    { "each id once",
+      "{\"type\":\"user\",\"_id\":7,\"ids\":[\"2234567\",1234567,\"x\",2234567,\"1234567\",\"x\"]}",
+      ASK_IDS, NULL, "7 user - - - 0 [2234567 1234567 ] 2" },
     { "escapes", "{\"t\\u0079pe\":\"us\\u0065r\",\"_id\":7,\"ids\":[\"123456\\u0037\"]}", ASK_IDS,
       NULL, "7 user - - - 0 [1234567 ] 0" },
     { "a token", "{\"type\":\"guild\",\"_id\":3,\"token\":\"a.b.c\"}", ASK_ALL, NULL,

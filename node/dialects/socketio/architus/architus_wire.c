@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "base/mem.h"
 
@@ -110,8 +111,24 @@ static size_t count_characters(struct slice text)
 
 enum member { NUMBER, TYPE, GUILD, IDS, TOKEN, QUERY, LIMIT, MEMBERS };
 
+struct seen {
+    UT_hash_handle hh; /* by an id */
+};
+
+static void add_id(struct ask *ask, struct slice id, struct seen **seen, struct seen *place)
+{
+    struct seen *before;
+
+    HASH_FIND(hh, *seen, id.data, id.len, before);
+    if (before != NULL)
+        return;
+    HASH_ADD_KEYPTR(hh, *seen, id.data, id.len, place);
+    ask->ids[ask->id_count++] = id;
+}
+
 static const char *parse_ids(struct json ids, struct ask *ask)
 {
+    struct seen *seen = NULL, *places;
     struct json item;
     size_t offset = 0, count = 0;
 
@@ -122,14 +139,17 @@ static const char *parse_ids(struct json ids, struct ask *ask)
     if (count > ASK_IDS_MAX)
         return "ids: must be at most 1000";
     ask->ids = xcalloc(count, sizeof *ask->ids);
+    places = xcalloc(count, sizeof *places);
     for (offset = 0; json_next(ids, &offset, &item);) {
         struct slice id = wire_id(item, &ask->text);
 
         if (wire_id_is_proper(id))
-            ask->ids[ask->id_count++] = id;
+            add_id(ask, id, &seen, &places[ask->id_count]);
         else
             ask->bad_ids++;
     }
+    HASH_CLEAR(hh, seen);
+    free(places);
     return NULL;
 }
 

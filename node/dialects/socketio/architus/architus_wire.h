@@ -34,7 +34,7 @@ struct ask {
     int64_t number; /* _id */
     struct slice type, guild, token, query;
     uint32_t limit;
-    struct slice *ids; /* the proper ones */
+    struct slice *ids; /* the proper ones, each once */
     size_t id_count;
     size_t bad_ids;
     struct buf text; /* what they point to */
