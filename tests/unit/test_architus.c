@@ -576,6 +576,24 @@ static void guilds_come_from_shards_and_discord(void **state)
     rig_leave(socket, true);
 }
 
+static void guilds_are_answered_as_they_were_asked_for(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    rig_say(socket, "[\"pool_request\",{\"type\":\"guild\",\"_id\":5,\"ids\":[\"4444444\"," B
+                    ",\"3333333\"," A "," B "]}]");
+    rig_kept("[{\"id\":1111111},{\"name\":\"x\"},7,{\"id\":\"9999999\"}," EB
+             ",{\"id\":\"1111111\",\"n\":2}]");
+    rig_expect("kept guilds " ME "?",
+               ANSWER("5", "true", "\"4444444\",\"3333333\"", EB ",{\"id\":1111111}"));
+    rig_say(socket, "[\"pool_request\",{\"type\":\"guild\",\"_id\":5,\"ids\":[\"x\"]}]");
+    rig_kept("[" EB "]");
+    rig_expect(ERROR("Invalid Request", "null", "\"ids: some are no ids\"", "", "400", "5"),
+               "kept guilds " ME "?", ANSWER("5", "true", "", ""));
+    rig_leave(socket, true);
+}
+
 static void a_shard_that_fails_leaves_the_list_open(void **state)
 {
     struct sio_socket *socket = arrive();
@@ -929,6 +947,7 @@ int main(void)
         TEST(pages_outlast_what_is_known_of_members),
         TEST(redis_may_be_away),
         TEST(guilds_come_from_shards_and_discord),
+        TEST(guilds_are_answered_as_they_were_asked_for),
         TEST(a_shard_that_fails_leaves_the_list_open),
         TEST(spectators_join_what_they_may_hear),
         TEST(who_may_not_hear_logs_is_told),

@@ -138,38 +138,49 @@ const struct request_kind ask_guild_all_kind = {
 
 /* ---- by their ids ----------------------------------------------------------------------------------------- */
 
-static bool is_asked_for(struct request *request, size_t index, struct json guild)
+/* An id that is asked for, with its guild. */
+struct pick {
+    UT_hash_handle hh;
+    struct slice guild; /* nothing: none yet */
+};
+
+/* The first of an id counts. */
+static void pick_guild(struct pick *picks, struct json guild)
 {
+    struct pick *pick = NULL;
+    struct slice id;
     struct buf text;
-    bool is_it;
 
     buf_init(&text, ID_MAX);
-    is_it = slice_equals(guild_id_of(guild, &text), request->ask.ids[index]);
+    id = guild_id_of(guild, &text);
+    if (id.data != NULL)
+        HASH_FIND(hh, picks, id.data, id.len, pick);
+    if (pick != NULL && pick->guild.data == NULL)
+        pick->guild = guild.raw;
     buf_fini(&text);
-    return is_it;
 }
 
-static void pick(struct request *request, size_t index, struct json guilds, bool is_whole)
-{
-    struct json guild;
-
-    for (size_t offset = 0; json_next(guilds, &offset, &guild);)
-        if (is_asked_for(request, index, guild)) {
-            request_add(request, guild.raw);
-            return;
-        }
-    if (is_whole)
-        request_add_absent(request, request->ask.ids[index]);
-}
-
+/* Goes through the list once, however many are asked for; they are answered in the order in which they were. */
 static void pick_all(struct request *request, struct slice text, bool is_whole)
 {
-    struct json guilds;
+    const struct ask *ask = &request->ask;
+    struct pick *picks = NULL, *all;
+    struct json guilds, guild;
 
     if (!json_parse(text, &guilds))
         return;
-    for (size_t i = 0; i < request->ask.id_count; i++)
-        pick(request, i, guilds, is_whole);
+    all = xcalloc(ask->id_count + 1, sizeof *all);
+    for (size_t i = 0; i < ask->id_count; i++)
+        HASH_ADD_KEYPTR(hh, picks, ask->ids[i].data, ask->ids[i].len, &all[i]);
+    for (size_t offset = 0; json_next(guilds, &offset, &guild);)
+        pick_guild(picks, guild);
+    HASH_CLEAR(hh, picks);
+    for (size_t i = 0; i < ask->id_count; i++)
+        if (all[i].guild.data != NULL)
+            request_add(request, all[i].guild);
+        else if (is_whole)
+            request_add_absent(request, ask->ids[i]);
+    free(all);
 }
 
 static void on_ids_landed(struct flight_wait *wait, struct flight *flight)
