@@ -110,6 +110,27 @@ test('hooks', async (t) => {
     ann.close();
   });
 
+  await t.test('with protocol 3, too, who leaves a namespace and comes again has two ends', async (inner) => {
+    answer = () => ({});
+    const ann = await JsClient.open(inner, 2, url, { reconnection: false });
+    const admin = ann.socket.io.socket('/admin');
+    inner.after(() => admin.disconnect());
+    await until('in', () => admin.connected);
+    const { id } = admin;
+    const told = (type) => byDelivery(ofType(type).filter(({ socket }) => socket.id === id));
+    admin.disconnect();
+    admin.connect();
+    await until('in again', () => admin.connected && told('connect').length === 2);
+    assert.equal(admin.id, id);
+    await until('the first end', () => told('disconnect').length === 1);
+    ann.socket.io.engine.close();
+    await until('the second end', () => told('disconnect').length === 2);
+    const [first, second] = told('disconnect');
+    assert.deepEqual([first.reason, second.reason], ['client namespace disconnect', 'transport close']);
+    assert.ok(first.endedAt >= first.connectedAt && second.connectedAt >= first.endedAt, JSON.stringify([first, second]));
+    ann.close();
+  });
+
   await t.test('each end is told once: clients that leave, that break off, whose node is killed', async (inner) => {
     answer = () => ({});
     const clients = await Promise.all(Array.from({ length: 12 }, (_, i) => JsClient.open(inner, 4, url,

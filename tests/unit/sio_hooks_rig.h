@@ -302,6 +302,7 @@ static const char *name_text(const struct end_session *session)
     for (char *at = text; *at != '\0'; at++)
         if (*at == '\t')
             *at = '|';
+    mask_ids(text);
     return text;
 }
 
@@ -383,7 +384,7 @@ struct sio_socket {
     struct jwt *identity;
     struct list tasks;
     struct sio_admission admission;
-    char *data;
+    char *data, *stay;
     bool is_connected, is_over, is_full;
     bool is_recoverable;
 };
@@ -416,12 +417,19 @@ struct jwt *sio_identity(const struct sio_socket *socket)
 
 struct slice sio_data(const struct sio_socket *socket, const char *app)
 {
+    if (strcmp(app, "hooks.stay") == 0)
+        return slice_of(socket->stay);
     assert_string_equal(app, "hooks");
     return slice_of(socket->data);
 }
 
 void sio_set_data(struct sio_socket *socket, const char *app, struct slice json)
 {
+    if (strcmp(app, "hooks.stay") == 0) {
+        free(socket->stay);
+        socket->stay = slice_dup(json);
+        return;
+    }
     assert_string_equal(app, "hooks");
     note("%s data %.*s", socket->id, (int)json.len, json.len > 0 ? json.data : "");
     free(socket->data);
@@ -579,7 +587,8 @@ static void socket_ends(struct sio_socket *socket, const char *reason, bool has_
     if (socket->is_connected)
         sio_hooks_app.on_disconnect(socket, reason, has_moved, rig.app);
     free(socket->data);
-    socket->data = NULL;
+    free(socket->stay);
+    socket->data = socket->stay = NULL;
 }
 
 bool sio_forget(struct sio_socket *socket, store_done_fn *done, void *ctx, struct store_op **slot)

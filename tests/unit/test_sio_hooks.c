@@ -769,6 +769,48 @@ static void who_moves_is_not_gone(void **state)
     buf_clear(&rig.notes);
 }
 
+/* With protocol 3 a socket's id is that of its connection. */
+static void whoever_leaves_a_namespace_and_comes_again_is_another(void **state)
+{
+    static const char begin[] =
+        "begin /chat|/chat#e\"#\" n1.%d \"namespace\":\"/chat\",\"socket\":{\"id\":\"/chat#e\","
+        "\"claims\":null,\"address\":\"::\"},\"connectedAt\":%lld";
+    char first[512], second[512], third[512], *stay;
+
+    (void)state;
+    rig_configure(NULL, "http://b/gone");
+    snprintf(first, sizeof first, begin, 1, 1800000000000);
+    snprintf(second, sizeof second, begin, 2, 1800000000500);
+    snprintf(third, sizeof third, begin, 3, 1800000000500);
+    socket_init(&a, "/chat#e", "/chat");
+    a.handshake.version = ENGINE_3;
+    socket_is_in(&a, false);
+    expect(first);
+    answer_op("begin", RESULT_OK);
+    stay = xstrdup(a.stay);
+    socket_ends(&a, "client namespace disconnect", false);
+    expect("set /chat|/chat#e\"#\" n1.1 client namespace disconnect at 0 grace 0");
+    answer_op("set", RESULT_OK);
+    rig.now_ms += 500;
+    socket_init(&a, "/chat#e", "/chat");
+    a.handshake.version = ENGINE_3;
+    socket_is_in(&a, false);
+    expect(second);
+    answer_op("begin", RESULT_OK);
+    assert_string_not_equal(a.stay, stay);
+    free(stay);
+    stay = xstrdup(a.stay);
+    socket_ends(&a, "transport close", true); /* moves on: the same session */
+    socket_init(&a, "/chat#e", "/chat");
+    a.handshake.version = ENGINE_3;
+    a.stay = stay;
+    socket_is_in(&a, true);
+    expect(third);
+    answer_op("begin", RESULT_OK);
+    assert_ptr_equal(a.stay, stay);
+    socket_ends(&a, "transport close", true);
+}
+
 /* ---- telling -------------------------------------------------------------------------------------------------------- */
 
 #define GONE(id)                                                                                   \
@@ -907,6 +949,7 @@ int main(void)
         TEST(a_session_that_was_lost_begins_anew),
         TEST(many_are_renewed_in_batches),
         TEST(who_moves_is_not_gone),
+        TEST(whoever_leaves_a_namespace_and_comes_again_is_another),
         TEST(ends_are_told_and_settled),
         TEST(what_was_not_heard_is_left_alone),
         TEST(what_is_more_is_claimed_at_once),

@@ -121,10 +121,11 @@ struct sio_hook_sessions *sio_hook_sessions_create(struct node *node, struct dea
 /* The ends that Redis does not know yet are written without waiting for an answer. */
 void sio_hook_sessions_destroy(struct sio_hook_sessions **sessions);
 
-/* `begun` (may be NULL) hears of the first attempt: UNAVAILABLE, UNCERTAIN: it will be tried again. Never before
- * this returns, and not after the session was let go of. */
+/* `is_back`: the session goes on that the socket had elsewhere. `begun` (may be NULL) hears of the first attempt:
+ * UNAVAILABLE, UNCERTAIN: it will be tried again. Never before this returns, and not after the session was let go
+ * of. */
 struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessions,
-                                                const struct sio_socket *socket,
+                                                struct sio_socket *socket, bool is_back,
                                                 store_done_fn *begun, void *ctx);
 
 /* Those who said goodbye, or were disconnected, do not come back. */

@@ -132,5 +132,6 @@ void sio_hook_admit(struct sio_hooks *hooks, struct sio_admission *admission)
     if (hooks->node->config->disconnect_hook == NULL)
         ask(guest);
     else
-        guest->session = sio_hook_session_begin(hooks->sessions, socket, on_session_begun, guest);
+        guest->session =
+            sio_hook_session_begin(hooks->sessions, socket, false, on_session_begun, guest);
 }

@@ -27,6 +27,8 @@ enum {
     OWNER_MAX = NODE_ID_LEN + 24,
 };
 
+#define STAY_DATA "hooks.stay"
+
 enum written { WRITTEN_NO, WRITTEN_MAYBE, WRITTEN_YES };
 
 struct sio_hook_session {
@@ -243,16 +245,37 @@ static void on_tick(struct deadline *tick)
 
 /* ---- the door ------------------------------------------------------------------------------------------ */
 
-static char *name_of(const struct sio_socket *socket)
+/* With protocol 3 a client that leaves a namespace and comes again has the id that it had, and yet it is another
+ * session: a random word, which moves with the socket, tells them apart. Nothing where the id is new each time. */
+static struct slice stay_of(struct sio_socket *socket, bool is_new)
 {
-    struct slice nsp = sio_namespace(socket), id = sio_id(socket);
-    char *name = xmalloc(nsp.len + id.len + 2);
+    char word[HOOK_ID_LEN + 1], json[HOOK_ID_LEN + 3];
 
-    memcpy(name, nsp.data, nsp.len);
-    name[nsp.len] = '\t';
-    memcpy(name + nsp.len + 1, id.data, id.len);
-    name[nsp.len + 1 + id.len] = '\0';
-    return name;
+    if (sio_handshake(socket)->version != ENGINE_3)
+        return (struct slice){ NULL, 0 };
+    if (is_new) {
+        hook_make_id(word);
+        snprintf(json, sizeof json, "\"%s\"", word);
+        sio_set_data(socket, STAY_DATA, slice_of(json));
+    }
+    return sio_data(socket, STAY_DATA);
+}
+
+static char *name_of(struct sio_socket *socket, bool is_new)
+{
+    struct slice stay = stay_of(socket, is_new);
+    struct buf name;
+    char *text;
+
+    buf_init(&name, ENDS_NAME_MAX);
+    buf_add_slice(&name, sio_namespace(socket));
+    buf_add_byte(&name, '\t');
+    buf_add_slice(&name, sio_id(socket));
+    buf_add_slice(&name, stay);
+    assert(!name.has_overflowed);
+    text = slice_dup(buf_slice(&name));
+    buf_fini(&name);
+    return text;
 }
 
 static char *about_of(const struct sio_socket *socket, int64_t connected_ms)
@@ -269,7 +292,7 @@ static char *about_of(const struct sio_socket *socket, int64_t connected_ms)
 }
 
 struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessions,
-                                                const struct sio_socket *socket,
+                                                struct sio_socket *socket, bool is_back,
                                                 store_done_fn *begun, void *ctx)
 {
     struct sio_hook_session *session = xcalloc(1, sizeof *session);
@@ -277,7 +300,7 @@ struct sio_hook_session *sio_hook_session_begin(struct sio_hook_sessions *sessio
     session->sessions = sessions;
     session->begun = begun;
     session->ctx = ctx;
-    session->name = name_of(socket);
+    session->name = name_of(socket, !is_back);
     session->about = about_of(socket, now_ms(sessions));
     list_init(&session->node);
     hook_make_id(session->delivery);

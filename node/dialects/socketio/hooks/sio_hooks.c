@@ -25,14 +25,13 @@ static void on_connect(struct sio_socket *socket, bool is_back, void *app)
     struct sio_hooks *hooks = app;
     struct sio_hook_guest *guest = sio_hook_guest_find(hooks, socket);
 
-    (void)is_back;
     if (guest != NULL) {
         guest->is_connected = true;
         sio_hook_turn_begin(guest);
     } else if (hooks->node->config->disconnect_hook != NULL) {
         guest = sio_hook_guest_create(hooks, socket);
         guest->is_connected = true;
-        guest->session = sio_hook_session_begin(hooks->sessions, socket, NULL, NULL);
+        guest->session = sio_hook_session_begin(hooks->sessions, socket, is_back, NULL, NULL);
     }
 }
 
