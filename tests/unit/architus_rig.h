@@ -34,7 +34,7 @@
  *
  * Included by exactly one file of a test.
  */
-enum { OPS_MAX = 256, CALLS_MAX = 64, TIMERS_MAX = 128, ROOMS_MAX = 8, NOTES_MAX = 1 << 20 };
+enum { OPS_MAX = 256, CALLS_MAX = 64, TIMERS_MAX = 128, ROOMS_MAX = 8, NOTES_MAX = 1 << 24 };
 
 struct sio_socket {
     const char *name;

@@ -349,6 +349,50 @@ static void there_are_limits(void **state)
     rig_expect("cancel pool");
 }
 
+static void say_a_thousand(struct sio_socket *socket)
+{
+    static char large[POOL_ENTITY_MAX + 1];
+    const char *items[POOL_IDS_MAX + 1] = { NULL };
+    struct buf text;
+
+    memset(large, ' ', POOL_ENTITY_MAX);
+    memcpy(large, EA, strlen(EA));
+    buf_init(&text, NOTES_MAX);
+    buf_add_text(&text, ASK "[1000000");
+    for (size_t i = 1; i < POOL_IDS_MAX; i++)
+        buf_printf(&text, ",%zu", 1000000 + i);
+    buf_add_text(&text, "]}]");
+    buf_add_byte(&text, '\0');
+    for (size_t i = 0; i < POOL_IDS_MAX; i++)
+        items[i] = large;
+    rig_say(socket, text.data);
+    buf_fini(&text);
+    buf_clear(&rig.notes);
+    rig_pool_answer((struct pool_answer){ .access = POOL_ALLOWED, .next = SLICE_LITERAL("0") },
+                    items);
+}
+
+/* The largest answer that there is, but not two of them. */
+static void what_waits_for_a_socket_has_a_bound(void **state)
+{
+    struct sio_socket *socket = arrive();
+    struct session *session = session_find(rig.app, socket);
+
+    (void)state;
+    socket->is_full = true;
+    say_a_thousand(socket);
+    rig_expect_nothing();
+    say_a_thousand(socket);
+    rig_expect(ERROR("too many requests in flight", "\"Please slow down.\"",
+                     "\"too much waits to be sent\"", "", "429", "5"));
+    assert_in_range(session->gathered_bytes, 1000 * POOL_ENTITY_MAX, SESSION_BYTES_MAX + 2000);
+    rig_drain(socket);
+    assert_int_equal(session->gathered_bytes, 0);
+    assert_int_equal(session->requests, 0);
+    buf_clear(&rig.notes);
+    rig_leave(socket, true);
+}
+
 /* ---- whole pools ----------------------------------------------------------------------------------------- */
 
 static void pages_wait_for_the_socket(void **state)
@@ -937,6 +981,7 @@ int main(void)
         TEST(nonsense_is_refused),
         TEST(bad_ids_are_left_out),
         TEST(there_are_limits),
+        TEST(what_waits_for_a_socket_has_a_bound),
         TEST(pages_wait_for_the_socket),
         TEST(who_waits_may_move),
         TEST(who_waits_goes_on_where_it_is),

@@ -779,9 +779,9 @@ static void whoever_leaves_a_namespace_and_comes_again_is_another(void **state)
 
     (void)state;
     rig_configure(NULL, "http://b/gone");
-    snprintf(first, sizeof first, begin, 1, 1800000000000);
-    snprintf(second, sizeof second, begin, 2, 1800000000500);
-    snprintf(third, sizeof third, begin, 3, 1800000000500);
+    snprintf(first, sizeof first, begin, 1, 1800000000000LL);
+    snprintf(second, sizeof second, begin, 2, 1800000000500LL);
+    snprintf(third, sizeof third, begin, 3, 1800000000500LL);
     socket_init(&a, "/chat#e", "/chat");
     a.handshake.version = ENGINE_3;
     socket_is_in(&a, false);

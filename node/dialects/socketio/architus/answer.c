@@ -4,11 +4,13 @@
  *
  *     data (being filled) → answers (each about ANSWER_BYTES) → the socket
  *
- * A small answer does not wait: it may always be added to what the connection has pending.
+ * A small answer does not wait: it may always be added to what the connection has pending. What a session's
+ * requests have gathered together has a bound; a request that goes beyond it gathers no more, and is refused at its end.
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "metrics.h"
 #include "request_parts.h"
 
 enum { DATA_MAX = 64 * 1024 * 1024, SMALL_BYTES = 16 * 1024 };
@@ -25,8 +27,9 @@ void answers_init(struct request *request)
     buf_init(&request->absent, DATA_MAX);
 }
 
-static void answer_free(struct answer *answer)
+static void answer_free(struct request *request, struct answer *answer)
 {
+    request->session->gathered_bytes -= answer->data.len;
     list_remove(&answer->node);
     buf_fini(&answer->data);
     free(answer);
@@ -35,8 +38,9 @@ static void answer_free(struct answer *answer)
 void answers_fini(struct request *request)
 {
     LIST_EACH (node, spare, &request->answers) {
-        answer_free(LIST_ENTRY(node, struct answer, node));
+        answer_free(request, LIST_ENTRY(node, struct answer, node));
     }
+    request->session->gathered_bytes -= request->data.len;
     buf_fini(&request->data);
     buf_fini(&request->absent);
 }
@@ -53,12 +57,21 @@ static void answer_close(struct request *request)
 
 void request_add(struct request *request, struct slice entity)
 {
+    struct session *session = request->session;
+    size_t before;
+
+    if (session->gathered_bytes + entity.len > SESSION_BYTES_MAX)
+        request->is_too_much = true;
+    if (request->is_too_much)
+        return;
     if (request->data_count == ANSWER_ENTITIES ||
         (request->data.len > 0 && request->data.len + entity.len >= ANSWER_BYTES))
         answer_close(request);
-    if (request->data.len > 0)
+    before = request->data.len;
+    if (before > 0)
         buf_add_byte(&request->data, ',');
     buf_add_slice(&request->data, entity);
+    session->gathered_bytes += request->data.len - before;
     request->data_count++;
 }
 
@@ -86,7 +99,7 @@ static void answer_send(struct request *request, struct answer *answer)
     if (is_last)
         session_ack(request->session, request->ack, buf_slice(&object));
     buf_fini(&object);
-    answer_free(answer);
+    answer_free(request, answer);
 }
 
 static bool may_send(const struct request *request, const struct answer *answer)
@@ -123,6 +136,12 @@ void request_flush(struct request *request)
 
 void request_finish(struct request *request)
 {
+    if (request->is_too_much) {
+        request->is_too_much = false;
+        request->session->app->node->metrics.limits[LIMIT_ARCHITUS_REQUESTS]++;
+        request_refuse(request, REFUSAL_TOO_MANY, "too much waits to be sent");
+        return;
+    }
     answer_close(request);
     request->is_over = true;
     answers_pump(request);

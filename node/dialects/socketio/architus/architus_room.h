@@ -82,7 +82,8 @@ struct allowance {
 };
 bool allowance_take(struct allowance *allowance, uint32_t per_second, uint32_t burst);
 
-enum { SESSION_REQUESTS_MAX = 32 };
+/* Each request may have gathered the largest answer that there is, when it is the only one. */
+enum { SESSION_REQUESTS_MAX = 32, SESSION_BYTES_MAX = 64 * 1024 * 1024 };
 
 struct session {
     UT_hash_handle hh;
@@ -91,6 +92,7 @@ struct session {
     struct allowance events, searches, mocks;
     struct list open;       /* requests that are under way … */
     size_t requests;        /* … and how many */
+    size_t gathered_bytes;  /* of their answers, that the socket has not taken */
     struct watch *watch;    /* what it watches, or is about to; NULL: nothing */
     struct list elevations; /* proofs that are being looked at */
     size_t joins;           /* of rooms, that are not in force yet */

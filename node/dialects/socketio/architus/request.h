@@ -47,8 +47,9 @@ struct request {
     enum request_wait wait;
     struct deadline later; /* while it waits: looks whether it can go on */
     bool is_parked, is_over;
-    bool has_failed; /* the client has been told once */
-    bool has_asked;  /* whether the user is a member */
+    bool has_failed;  /* the client has been told once */
+    bool has_asked;   /* whether the user is a member */
+    bool is_too_much; /* entities were left out: it will be refused */
 
     struct list answers; /* that wait for the socket */
     struct buf data, absent;
@@ -71,6 +72,7 @@ bool request_may(struct request *request, enum result result, const struct pool_
 
 /* ---- answering: the request may be gone after each of these that end it ------------------------------ */
 
+/* Beyond SESSION_BYTES_MAX nothing is added, and what finishes the request refuses it. */
 void request_add(struct request *request, struct slice entity);
 void request_add_absent(struct request *request, struct slice id);
 /* What there is goes out, unfinished; on_drain follows when the socket has it, maybe before this returns. */

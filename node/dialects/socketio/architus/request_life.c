@@ -26,7 +26,7 @@ void request_stop(struct request *request)
     answers_fini(request);
     answers_init(request);
     request->data_count = 0;
-    request->is_over = false;
+    request->is_over = request->is_too_much = false;
 }
 
 static void request_free(struct request *request)
