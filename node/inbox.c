@@ -226,12 +226,19 @@ static void append(struct inbox *inbox, struct slice node_id, const char *topic,
     buf_fini(&buf);
 }
 
-void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text)
+void inbox_deliver(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text,
+                   channel_appended_fn *done, void *ctx, struct store_op **slot)
 {
     struct channel_message message = { .is_live_only = false };
 
+    assert(key_id_is_valid(node_id));
+    append(inbox, node_id, topic, text, &message, done, ctx, slot);
+}
+
+void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text)
+{
     if (key_id_is_valid(node_id)) /* it may have come from Redis */
-        append(inbox, node_id, topic, text, &message, on_message_appended, NULL, NULL);
+        inbox_deliver(inbox, node_id, topic, text, on_message_appended, NULL, NULL);
     else
         log_peer(LOG_WARN, NULL, "inbox.nobody", "node=%s", log_quote(node_id.data, node_id.len));
 }

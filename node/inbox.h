@@ -29,8 +29,12 @@ void inbox_handle(struct inbox *inbox, const char *topic, inbox_fn *on_message, 
 void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text);
 enum { INBOX_TEXT_MAX = 8 * 1024 * 1024 + 1024 };
 
-/* The same for whoever wants to know how it went: when nobody listens, and nobody did a moment ago, nothing is
- * stored (number 0), for the node is dead. `node_id` must be valid (key_id_is_valid). */
+/* The same for whoever wants to know whether it was stored. `node_id` must be valid (key_id_is_valid). */
+void inbox_deliver(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text,
+                   channel_appended_fn *done, void *ctx, struct store_op **slot);
+
+/* The same, but when nobody listens, and nobody did a moment ago, nothing is stored (number 0), for the node is
+ * dead. */
 void inbox_send_live(struct inbox *inbox, struct slice node_id, const char *topic,
                      struct slice text, channel_appended_fn *done, void *ctx,
                      struct store_op **slot);

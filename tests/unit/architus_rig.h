@@ -634,11 +634,13 @@ void inbox_handle(struct inbox *inbox, const char *topic, inbox_fn *on_message, 
     rig.word_ctx = ctx;
 }
 
-void inbox_send(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text)
+void inbox_deliver(struct inbox *inbox, struct slice node_id, const char *topic, struct slice text,
+                   channel_appended_fn *done, void *ctx, struct store_op **slot)
 {
     (void)inbox;
     (void)topic;
     note("to %.*s: %.*s", (int)node_id.len, node_id.data, (int)text.len, text.data);
+    op_add("word", (union op_done){ .emitted = done }, ctx, slot);
 }
 
 /* ---- tokens ------------------------------------------------------------------------------------------------- */
@@ -1137,13 +1139,26 @@ static inline void rig_say_at(struct sio_socket *socket, const char *items, uint
 }
 #define rig_say(socket, items) rig_say_at(socket, items, 0)
 
-static inline void rig_nodes(void)
+/* There are two, and this is how the word gets to them. */
+static inline void rig_nodes_hear(enum result first, enum result second)
 {
     static const struct slice ids[] = { { "n1", 2 }, { "n2", 2 } };
     struct store_op *op = op_oldest("nodes");
 
     op->done.nodes(RESULT_OK, ids, 2, op->ctx);
     free(op);
+    for (int i = 0; i < 2; i++) {
+        struct channel_appended appended = { .number = 1 };
+
+        op = op_oldest("word");
+        op->done.emitted(i == 0 ? first : second, &appended, op->ctx);
+        free(op);
+    }
+}
+
+static inline void rig_nodes(void)
+{
+    rig_nodes_hear(RESULT_OK, RESULT_OK);
 }
 
 static inline void rig_no_nodes(enum result result)

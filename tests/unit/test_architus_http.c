@@ -336,6 +336,25 @@ static void a_login_that_goes_on_is_not_called_over(void **state)
     buf_clear(&rig.notes);
 }
 
+static void a_node_that_was_not_told_is_told_again(void **state)
+{
+    static const enum result results[][2] = {
+        { RESULT_UNAVAILABLE, RESULT_OK },
+        { RESULT_OK, RESULT_REFUSED },
+        { RESULT_UNCERTAIN, RESULT_UNCERTAIN },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+        struct http_request r = request("{\"user\":\"1111111\"}");
+
+        rig_http(&r, HTTP_POST, "/api/v1/demote");
+        rig_nodes_hear(results[i][0], results[i][1]);
+        rig_expect("to n1: user 1111111", "to n2: user 1111111",
+                   "r: 503 The store is unavailable.");
+    }
+}
+
 static void whoever_goes_ends_the_login_all_the_same(void **state)
 {
     struct http_request r = request("{\"user\":\"1111111\"}");
@@ -483,6 +502,7 @@ int main(void)
         TEST(nonces_are_kept),
         TEST(logins_are_ended_everywhere),
         TEST(a_login_that_goes_on_is_not_called_over),
+        TEST(a_node_that_was_not_told_is_told_again),
         TEST(whoever_goes_ends_the_login_all_the_same),
         TEST(workers_are_asked_on_lists),
         TEST(workers_may_be_silent_or_too_busy),

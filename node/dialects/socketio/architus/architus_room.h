@@ -20,7 +20,7 @@
  *     request.c      one pool_* event: who asks, refusals, failures
  *     request_life.c its waiting and its end
  *     answer.c       the entities of an answer, sent as the socket takes them
- *     ask_ids.c, ask_all.c, ask_search.c, ask_user.c, ask_guild.c    what becomes of each kind of request
+ *     ask_ids.c, ask_all.c, ask_search.c, ask_guild.c    what becomes of each kind of request
  *     fetch.c, listing.c, membership.c, guild_list.c    what several requests wait for together
  *     watch.c        spectate
  *     mock.c         mock_user_event
@@ -156,8 +156,9 @@ struct herald *herald_create(struct architus *app);
 void herald_destroy(struct herald **herald);
 void herald_check_guild(struct herald *herald, struct slice guild);
 
-/* `done` hears whether they were told: once, never before this returns. `*slot` must be NULL on entry and is non-NULL
- * until then. */
+/* `done` hears whether it is in all inboxes (UNAVAILABLE, UNCERTAIN: say it again, that is safe): once, never before
+ * this returns. `*slot` must be NULL on entry and is non-NULL until then. Sockets that are between two nodes, or away
+ * until they are recovered, are not reached. */
 struct word;
 void herald_demote_token(struct herald *herald, const unsigned char sha256[32], store_done_fn *done,
                          void *ctx, struct word **slot);

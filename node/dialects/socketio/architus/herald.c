@@ -2,7 +2,8 @@
 /*
  * "<what> <text>" to every live node's inbox, this one's too: whoever it concerns may be anywhere. A word that
  * gets lost is made good by the look that each spectator gets once a minute. Nothing makes good the end of a login:
- * whoever wants that waits until it has been said.
+ * whoever wants that waits until the word is in all inboxes, and says it again when it is not. It ends the logins of
+ * those who are somewhere then: who is away, and comes back with what was written of it before, is not among them.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "inbox.h"
+#include "store/key.h"
 #include "store/nodes.h"
 
 enum { TEXT_MAX = 128, DIGEST_HEX = 64 };
@@ -27,7 +29,10 @@ struct word {
     struct list node;
     struct herald *herald;
     struct store_op *listing;
-    store_done_fn *done; /* NULL: nobody waits */
+    struct store_op **sending; /* for each node */
+    size_t count, left;        /* nodes; of them those whose inbox has not answered */
+    enum result result;        /* the first that went wrong */
+    store_done_fn *done;       /* NULL: nobody waits */
     void *ctx;
     struct word **slot;
     char text[TEXT_MAX];
@@ -48,22 +53,52 @@ static void word_free(struct word *word)
         *word->slot = NULL;
     list_remove(&word->node);
     store_cancel(&word->listing);
+    for (size_t i = 0; i < word->count; i++)
+        store_cancel(&word->sending[i]);
+    free(word->sending);
     free(word);
 }
 
-static void on_nodes(enum result result, const struct slice *ids, size_t count, void *ctx)
+static void word_end(struct word *word)
 {
-    struct word *word = ctx;
+    enum result result = word->result;
     store_done_fn *done = word->done;
     void *owner = word->ctx;
 
-    for (size_t i = 0; i < count; i++)
-        inbox_send(word->herald->app->node->inbox, ids[i], "architus", slice_of(word->text));
     if (result != RESULT_OK)
         log_warn(NULL, "architus.herald_failed", "result=%s", result_name(result));
     word_free(word);
     if (done != NULL)
         done(result, owner);
+}
+
+/* Whatever went wrong with it: it may be said again. */
+static void on_sent(enum result result, const struct channel_appended *appended, void *ctx)
+{
+    struct word *word = ctx;
+
+    (void)appended;
+    if (result != RESULT_OK)
+        word->result = RESULT_UNAVAILABLE;
+    if (--word->left == 0)
+        word_end(word);
+}
+
+static void on_nodes(enum result result, const struct slice *ids, size_t count, void *ctx)
+{
+    struct word *word = ctx;
+
+    word->result = result;
+    word->sending = xcalloc(count + 1, sizeof(struct store_op *));
+    word->count = count;
+    for (size_t i = 0; i < count; i++)
+        if (key_id_is_valid(ids[i])) { /* it has come from Redis */
+            word->left++;
+            inbox_deliver(word->herald->app->node->inbox, ids[i], "architus", slice_of(word->text),
+                          on_sent, word, &word->sending[i]);
+        }
+    if (word->left == 0)
+        word_end(word);
 }
 
 static struct word *say(struct herald *herald, const char *what, struct slice text)
