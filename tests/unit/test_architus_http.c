@@ -401,6 +401,39 @@ static void workers_are_asked_on_lists(void **state)
     rig_leave(socket, true);
 }
 
+static void an_answer_on_a_list_has_the_bound_of_a_hooks(void **state)
+{
+    struct sio_socket *socket;
+    struct buf letter;
+
+    (void)state;
+    rig.config.architus_hook = NULL;
+    socket = rig_arrive(0, "s", NULL, false);
+    buf_init(&letter, 2 * HOOK_ANSWER_MAX);
+    for (size_t more = 0; more < 2; more++) {
+        buf_clear(&letter);
+        buf_printf(&letter, "{\"id\":\"00000000a1-%zu\",\"sc\":200,\"resp\":{\"content\":\"",
+                   more + 1);
+        while (letter.len < HOOK_ANSWER_MAX + more - 3)
+            buf_add_byte(&letter, 'x');
+        buf_add_text(&letter, "\"}}");
+        assert_int_equal(letter.len, HOOK_ANSWER_MAX + more);
+        buf_add_byte(&letter, '\0');
+        rig_say(socket, "[\"mock_user_event\",{\"guildId\":1}]");
+        rig_taken(RESULT_OK);
+        rig_done("push", RESULT_OK);
+        buf_clear(&rig.notes);
+        rig_pass(250);
+        rig_letter(letter.data);
+        assert_non_null(strstr(rig.notes.data, more == 0
+                                                   ? "s < [\"mock_bot_event\",{\"content\":\"xxx"
+                                                   : "\"code\":502"));
+        buf_clear(&rig.notes);
+    }
+    buf_fini(&letter);
+    rig_leave(socket, true);
+}
+
 static void workers_may_be_silent_or_too_busy(void **state)
 {
     struct sio_socket *socket;
@@ -505,6 +538,7 @@ int main(void)
         TEST(a_node_that_was_not_told_is_told_again),
         TEST(whoever_goes_ends_the_login_all_the_same),
         TEST(workers_are_asked_on_lists),
+        TEST(an_answer_on_a_list_has_the_bound_of_a_hooks),
         TEST(workers_may_be_silent_or_too_busy),
         TEST(the_gateways_list_is_read),
     };

@@ -106,14 +106,14 @@ static void call_fail(struct backend_call *call, int status)
     call_end(call, status, (struct json){ .type = JSON_ABSENT });
 }
 
-/* {"sc":…,"resp":…} */
+/* {"sc":…,"resp":…}. On a list there may be more of it than a hook would take. */
 static void call_take(struct backend_call *call, struct json answer)
 {
     struct json_member members[] = { { .name = "sc" }, { .name = "resp" } };
     int64_t status;
 
-    if (answer.type == JSON_OBJECT && json_members(answer, members, 2) &&
-        json_whole(members[0].value, 100, 599, &status)) {
+    if (answer.raw.len <= HOOK_ANSWER_MAX && answer.type == JSON_OBJECT &&
+        json_members(answer, members, 2) && json_whole(members[0].value, 100, 599, &status)) {
         call_end(call, (int)status, members[1].value);
     } else {
         log_peer(LOG_WARN, NULL, "architus.malformed_answer", "bytes=%zu", answer.raw.len);
