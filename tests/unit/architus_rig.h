@@ -1183,6 +1183,7 @@ static inline int rig_start(void **state)
     rig.config.pool_max = 1000;
     rig.node = (struct node){ .config = &rig.config, .id = "00000000a1" };
     rig.app = architus_app.open(&rig.node, NULL);
+    architus_app.configure(rig.app);
     my_login.expires_ms = your_login.expires_ms = 0;
     return 0;
 }

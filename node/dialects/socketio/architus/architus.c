@@ -97,9 +97,16 @@ static void *architus_open(struct node *node, struct sio *sio)
     app->discord = discord_create(node->loop, node->config);
     app->herald = herald_create(app);
     app->nonce_failures = throttle_create();
-    if (jwts_is_configured(node->jwts))
-        app->gateway = gateway_create(app);
     return app;
+}
+
+/* Who accepts no tokens leaves the list to nodes that do. */
+static void architus_configure(void *opened)
+{
+    struct architus *app = opened;
+
+    if (app->gateway == NULL && jwts_is_configured(app->node->jwts))
+        app->gateway = gateway_create(app);
 }
 
 static void architus_close(void *opened)
@@ -131,6 +138,7 @@ static const struct http_route routes[] = {
 const struct sio_app architus_app = {
     .name = "architus",
     .open = architus_open,
+    .configure = architus_configure,
     .close = architus_close,
     .admit = elevate_admit,
     .on_connect = on_connect,
