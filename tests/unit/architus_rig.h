@@ -1009,13 +1009,22 @@ void sio_emit(struct sio *sio, const struct sio_emit *emit, sio_emitted_fn *done
     op_add("emit", (union op_done){ .emitted = done }, ctx, slot);
 }
 
-static inline void rig_emitted(enum result result, uint32_t listeners)
+static void emit_answer(enum result result, struct channel_appended appended)
 {
-    struct channel_appended appended = { .number = 1, .listeners = listeners };
     struct store_op *op = op_oldest("emit");
 
     op->done.emitted(result, &appended, op->ctx);
     free(op);
+}
+
+static inline void rig_emitted(enum result result, uint32_t listeners)
+{
+    emit_answer(result, (struct channel_appended){ .number = 1, .listeners = listeners });
+}
+
+static inline void rig_emitted_before(void)
+{
+    emit_answer(RESULT_OK, (struct channel_appended){ .number = 1, .is_duplicate = true });
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------------ */

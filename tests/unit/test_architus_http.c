@@ -72,6 +72,23 @@ static void a_change_is_stored_then_announced(void **state)
     rig_expect("r: 202 {\"results\":[{\"id\":\"8\",\"delivery\":\"live\"}]}");
 }
 
+static void what_is_repeated_is_looked_at_again(void **state)
+{
+    struct http_request r = request("{\"id\":\"8\"," ADD "}"), again = r;
+
+    (void)state;
+    rig_http(&r, HTTP_POST, EVENTS);
+    rig_done("change", RESULT_OK);
+    rig_emitted(RESULT_UNCERTAIN, 0);
+    rig_http(&again, HTTP_POST, EVENTS);
+    rig_done("change", RESULT_OK);
+    buf_clear(&rig.notes);
+    rig_emitted_before();
+    rig_expect("r: 202 {\"results\":[{\"id\":\"8\",\"delivery\":\"queued\"}]}");
+    rig_nodes();
+    rig_expect("to n1: check " G, "to n2: check " G);
+}
+
 static void events_keep_their_order(void **state)
 {
     struct http_request r =
@@ -523,6 +540,7 @@ int main(void)
         TEST(a_change_is_stored_then_announced),
         TEST(settings_are_not_announced_to_all),
         TEST(ids_that_a_browser_rounds_become_texts),
+        TEST(what_is_repeated_is_looked_at_again),
         TEST(events_keep_their_order),
         TEST(an_id_is_made_where_there_is_none),
         TEST(users_are_kept_guilds_only_announced),

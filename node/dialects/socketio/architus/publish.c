@@ -119,12 +119,14 @@ static bool store_event(struct publish *publish, const struct log_event *event)
 
 /* ---- announcing ------------------------------------------------------------------------------------------ */
 
-/* A member who was changed or has gone may not see any more what it watches. */
-static void check_watchers(struct publish *publish)
+/* A member who was changed or has gone may not see any more what it watches. Whoever repeats an event does so because
+ * the answer got lost, and what follows the announcement maybe with it. */
+static void check_watchers(struct publish *publish, const struct channel_appended *emitted)
 {
     const struct log_event *event = &publish->events[publish->at];
 
-    if (publish->is_live && event->is_kept && event->type == POOL_MEMBER)
+    if ((emitted->listeners > 0 || emitted->is_duplicate) && event->is_kept &&
+        event->type == POOL_MEMBER)
         herald_check_guild(publish->visitor.app->herald, publish->guild);
 }
 
@@ -135,7 +137,7 @@ static void on_emitted(enum result result, const struct channel_appended *emitte
     if (result == RESULT_OK && emitted->listeners > 0)
         publish->is_live = true;
     if (result == RESULT_OK && publish->step == STEP_ANNOUNCE)
-        check_watchers(publish);
+        check_watchers(publish, emitted);
     step_done(publish, result);
 }
 
