@@ -96,6 +96,64 @@ static void an_entity_without_an_id_means_that_there_is_none(void **state)
 }
 
 static const struct {
+    const char *name, *data;
+    const char *entities, *absent;
+} unclear[] = {
+    { "one of two", "{}", "", "" },
+    { "both", "{},{}", "", A "," B },
+    { "the other one", EA ",{}", EA, B },
+    { "more than there are", "{},{},{}", "", A "," B },
+};
+
+static void an_entity_without_an_id_rules_out_no_more_than_one(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    for (size_t i = 0; i < sizeof unclear / sizeof unclear[0]; i++) {
+        char text[512];
+
+        rig_say(socket, ASK "[" A "," B "]}]");
+        rig_pool("missing", "missing");
+        snprintf(text, sizeof text, "{\"sc\":200,\"resp\":{\"data\":[%s]}}", unclear[i].data);
+        rig_back(text);
+        if (rig.op_count > 0) {
+            buf_clear(&rig.notes);
+            rig_done("fill", RESULT_OK);
+        }
+        snprintf(text, sizeof text, ANSWER("5", "true", "%s", "%s"), unclear[i].absent,
+                 unclear[i].entities);
+        buf_add_byte(&rig.notes, '\0');
+        if (strstr(rig.notes.data, text) == NULL)
+            fail_msg("%s: %s", unclear[i].name, rig.notes.data);
+        buf_clear(&rig.notes);
+    }
+    rig_leave(socket, true);
+}
+
+/* It may have been any of them. */
+static void an_entity_that_is_too_large_rules_out_none(void **state)
+{
+    struct sio_socket *socket = arrive();
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, NOTES_MAX);
+    buf_add_text(&text, "{\"sc\":200,\"resp\":{\"data\":[{},{\"id\":\"1111111\",\"x\":\"");
+    for (size_t i = 0; i < POOL_ENTITY_MAX; i++)
+        buf_add_byte(&text, 'x');
+    buf_add_text(&text, "\"}]}}");
+    buf_add_byte(&text, '\0');
+    rig_say(socket, ASK "[" A "]}]");
+    rig_pool("missing");
+    buf_clear(&rig.notes);
+    rig_back(text.data);
+    rig_expect(ANSWER("5", "true", "", ""));
+    buf_fini(&text);
+    rig_leave(socket, true);
+}
+
+static const struct {
     const char *name, *answer; /* NULL: none came */
     const char *context, *code;
 } failures[] = {
@@ -970,6 +1028,8 @@ int main(void)
         TEST(what_is_there_comes_at_once),
         TEST(the_rest_is_asked_for_and_kept),
         TEST(an_entity_without_an_id_means_that_there_is_none),
+        TEST(an_entity_without_an_id_rules_out_no_more_than_one),
+        TEST(an_entity_that_is_too_large_rules_out_none),
         TEST(a_failure_ends_with_what_there_is),
         TEST(equal_requests_are_one_question),
         TEST(users_are_kept_one_by_one),

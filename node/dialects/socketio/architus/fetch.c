@@ -228,11 +228,22 @@ static void take_absent(struct fetch *fetch, struct json list)
     buf_fini(&text);
 }
 
-/* {"data":[…],"nonexistant":[…]}. An entity without an id, {}, is how old back ends say that there is none. */
+/* An entity without an id, {}, is how old back ends say that there is none. They do not say of what: it is clear when
+ * that leaves no id over. An entity that was too large may have been any of them. */
+static bool rules_out_the_rest(const struct fetch *fetch)
+{
+    size_t unsure = 0;
+
+    for (size_t i = 0; i < fetch->count; i++)
+        unsure += fetch->ids[i].outcome == FETCH_UNSURE;
+    return fetch->entities.without_id >= unsure && fetch->entities.too_large == 0;
+}
+
+/* {"data":[…],"nonexistant":[…]} */
 static bool fetch_read(struct fetch *fetch)
 {
     struct json_member members[] = { { .name = "data" }, { .name = "nonexistant" } };
-    bool are_members = !fetch->is_user && fetch->pool.type == POOL_MEMBER;
+    bool are_members = !fetch->is_user && fetch->pool.type == POOL_MEMBER, is_ruled_out;
     struct json resp;
 
     if (!json_parse(buf_slice(&fetch->text), &resp) || !json_members(resp, members, 2) ||
@@ -240,11 +251,12 @@ static bool fetch_read(struct fetch *fetch)
         return false;
     take_found(fetch);
     take_absent(fetch, members[1].value);
+    is_ruled_out = rules_out_the_rest(fetch);
     fetch->absent = xcalloc(fetch->count, sizeof *fetch->absent);
     for (size_t i = 0; i < fetch->count; i++) {
         struct fetch_id *id = &fetch->ids[i];
 
-        if (id->outcome == FETCH_UNSURE && fetch->entities.without_id > 0)
+        if (id->outcome == FETCH_UNSURE && is_ruled_out)
             id->outcome = FETCH_ABSENT;
         if (id->outcome == FETCH_ABSENT)
             fetch->absent[fetch->absent_count++] = id->id;
