@@ -715,6 +715,36 @@ static void a_shard_that_fails_leaves_the_list_open(void **state)
     rig_leave(socket, true);
 }
 
+#define NO_DISCORD(name)                                                                           \
+    name                                                                                           \
+        " < [\"error\",{\"message\":\"discord returned error fetching guilds\",\"human\":\"There " \
+        "was a problem connecting to discord. Some servers may be unavailable.\",\"details\":"     \
+        "null,\"context\":[],\"code\":503,\"_id\":3}]"
+
+/* Discord cannot be asked at all, which is known before anybody waits. */
+static void whoever_comes_late_hears_of_a_failure_too(void **state)
+{
+    static char api[] = "http://discord";
+    struct sio_socket *first = arrive(), *second = rig_arrive(1, "t", &my_login, false);
+
+    (void)state;
+    buf_clear(&rig.notes);
+    rig.config.discord_api = api;
+    rig_say(first, GUILDS);
+    rig_kept(NULL);
+    rig_expect("kept guilds " ME "?", ASK_SHARD, NO_DISCORD("s"));
+    rig_say(second, GUILDS);
+    rig_kept(NULL);
+    rig_expect("kept guilds " ME "?", NO_DISCORD("t"));
+    rig_back("{\"sc\":200,\"resp\":[" EA "]}");
+    rig_expect(
+        ANSWER("3", "false", "", G1),
+        "t < [\"pool_response\",{\"_id\":3,\"finished\":false,\"nonexistant\":[],\"data\":[" G1
+        "]}]");
+    rig_leave(first, true);
+    rig_leave(second, true);
+}
+
 /* ---- spectating ---------------------------------------------------------------------------------------------- */
 
 static void watch(struct sio_socket *socket, uint32_t rights)
@@ -1054,6 +1084,7 @@ int main(void)
         TEST(guilds_come_from_shards_and_discord),
         TEST(guilds_are_answered_as_they_were_asked_for),
         TEST(a_shard_that_fails_leaves_the_list_open),
+        TEST(whoever_comes_late_hears_of_a_failure_too),
         TEST(spectators_join_what_they_may_hear),
         TEST(who_may_not_hear_logs_is_told),
         TEST(the_last_spectate_counts),

@@ -43,7 +43,7 @@ struct guild_list {
     struct buf of_discord; /* its answer, until all shards are done */
     struct named *named;
     bool has_shards, has_discord;
-    int status; /* the first that failed; 200 */
+    struct guild_news failed; /* the first that did; its status is 200 until then */
 };
 
 static void guild_list_destroy(struct flight *flight)
@@ -86,8 +86,8 @@ static void tell(struct guild_list *list, const struct guild_news *news)
 
 static void list_fail(struct guild_list *list, const struct guild_news *news)
 {
-    if (list->status == 200)
-        list->status = news->status;
+    if (list->failed.status == 200)
+        list->failed = *news;
     tell(list, news);
 }
 
@@ -164,14 +164,14 @@ static void list_end(struct guild_list *list)
 {
     struct json guilds;
 
-    if (list->status == 200 && json_parse(buf_slice(&list->of_discord), &guilds))
+    if (list->failed.status == 200 && json_parse(buf_slice(&list->of_discord), &guilds))
         add_guilds(list, guilds, GUILD_OF_DISCORD);
     if (list->data.has_overflowed)
-        list->status = 502;
-    if (list->status == 200)
+        list->failed.status = 502;
+    if (list->failed.status == 200)
         list_keep(list);
     else
-        flight_land(&list->flight, list->status);
+        flight_land(&list->flight, list->failed.status);
 }
 
 static void list_go_on(struct guild_list *list)
@@ -308,7 +308,7 @@ static struct flight *guild_list_begin(struct architus *app, const char *key, st
 
     list->identity = jwt_ref(identity);
     list->realm = slice_dup(realm);
-    list->status = 200;
+    list->failed.status = 200;
     list->shards = xcalloc(shards, sizeof *list->shards);
     buf_init(&list->data, LIST_MAX);
     buf_init(&list->of_discord, LIST_MAX);
@@ -326,6 +326,7 @@ void guild_list_ask(struct architus *app, struct slice realm, struct jwt *identi
 {
     struct slice user = identity_user(identity);
     struct guild_news so_far = { .what = GUILDS_COME };
+    struct guild_list *list;
     struct flight *flight;
     char key[KEY_SIZE];
 
@@ -336,7 +337,12 @@ void guild_list_ask(struct architus *app, struct slice realm, struct jwt *identi
         flight = guild_list_begin(app, key, realm, identity);
     flight_join(flight, &wait->wait, on_landed);
     wait->on_news = on_news;
-    so_far.data = guild_list_data(flight);
-    if (so_far.data.len > 0 && on_news != NULL)
+    if (on_news == NULL)
+        return;
+    list = LIST_ENTRY(flight, struct guild_list, flight);
+    so_far.data = buf_slice(&list->data);
+    if (list->failed.status != 200)
+        on_news(wait, &list->failed);
+    if (so_far.data.len > 0)
         on_news(wait, &so_far);
 }
