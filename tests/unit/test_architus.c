@@ -933,6 +933,20 @@ static void nonces_and_tokens_elevate(void **state)
     rig_expect("take nonce 7", "cancel kept");
 }
 
+/* By signalbox:renew, which is no event of this app's. */
+static void a_renewed_token_elevates_too(void **state)
+{
+    struct sio_socket *socket = rig_arrive(0, "s", NULL, false);
+
+    (void)state;
+    socket->identity = &my_login;
+    architus_app.on_renewed(socket, rig.app);
+    rig_expect(JOINED("s", ME));
+    rig_leave(socket, false);
+    architus_app.on_renewed(socket, rig.app); /* of another namespace, as good as */
+    rig_expect_nothing();
+}
+
 static void each_elevation_is_answered(void **state)
 {
     struct sio_socket *socket = rig_arrive(0, "s", NULL, false);
@@ -1094,6 +1108,7 @@ int main(void)
         TEST(what_a_login_has_asked_for_ends_with_it),
         TEST(who_watches_something_else_is_told),
         TEST(nonces_and_tokens_elevate),
+        TEST(a_renewed_token_elevates_too),
         TEST(each_elevation_is_answered),
         TEST(guessed_nonces_are_counted),
         TEST(the_demo_is_open_to_all),

@@ -677,6 +677,31 @@ static void a_renewed_token_counts(void **state)
     assert_int_equal(rig.node.metrics.socketio_tokens[SOCKETIO_TOKEN_RENEWED], 1);
 }
 
+static void note_renewed(struct sio_socket *socket, void *app)
+{
+    note("%s is told of %s", (const char *)app, sio_identity(socket)->subject);
+}
+
+/* Only those apps that know of the socket. */
+static void apps_hear_of_a_renewal(void **state)
+{
+    static const struct sio_app silent, hears = { .on_renewed = note_renewed };
+    static const struct sio_app *const apps[] = { &silent, &hears, &hears };
+    static char names[][2] = { "a", "b", "c" };
+    void *opened[] = { names[0], names[1], names[2] };
+
+    (void)state;
+    connect_as(NULL);
+    rig.sio.apps = (struct sio_app_list){ apps, 3 };
+    rig.sio.opened = opened;
+    rig.socket.told_count = 2;
+    renew(ending("ann", 1000));
+    expect("joins strangers\nleaves strangers\nb is told of ann\nack 7 "
+           "[{\"ok\":true,\"expires\":1800001000000}]\n");
+    renew(ending("bob", 1000));
+    expect("ack 7 [{\"error\":\"Token of another subject\",\"code\":\"TOKEN_INVALID\"}]\n");
+}
+
 static void a_renewal_that_fails_changes_nothing(void **state)
 {
     static const struct {
@@ -881,6 +906,7 @@ int main(void)
         CASE(a_short_token),
         CASE(far_ends_share_few_queues),
         CASE(a_renewed_token_counts),
+        CASE(apps_hear_of_a_renewal),
         CASE(a_renewal_that_fails_changes_nothing),
         SLOW(an_admission_waits_for_keys),
         SLOW(keys_that_cannot_be_had),

@@ -74,6 +74,14 @@ static void on_connect(struct sio_socket *socket, bool is_back, void *app)
         session_resume(session);
 }
 
+static void on_renewed(struct sio_socket *socket, void *app)
+{
+    struct session *session = session_find(app, socket);
+
+    if (session != NULL)
+        elevate_settle(session);
+}
+
 static void on_disconnect(struct sio_socket *socket, const char *reason, bool has_moved, void *app)
 {
     struct session *session = session_find(app, socket);
@@ -142,6 +150,7 @@ const struct sio_app architus_app = {
     .close = architus_close,
     .admit = elevate_admit,
     .on_connect = on_connect,
+    .on_renewed = on_renewed,
     .on_event = on_event,
     .on_disconnect = on_disconnect,
     .routes = routes,

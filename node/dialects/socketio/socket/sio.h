@@ -51,6 +51,10 @@ struct sio_app {
      * its state was recovered): rooms and data are as they were. NULL: not wanted. */
     void (*on_connect)(struct sio_socket *socket, bool is_back, void *app);
 
+    /* The client has renewed its token (signalbox:renew): sio_identity() is another one, and it may have had none
+     * before. NULL: not wanted. */
+    void (*on_renewed)(struct sio_socket *socket, void *app);
+
     /* True: it was for this app; later ones do not see it. NULL: never. */
     bool (*on_event)(struct sio_socket *socket, const struct sio_event *event, void *app);
 

@@ -330,6 +330,15 @@ static void ack_denied(const struct renewal *renewal, struct sio_socket *socket,
     buf_fini(&args);
 }
 
+static void tell_renewed(struct sio_socket *socket)
+{
+    const struct sio_app_list *apps = &socket->sio->apps;
+
+    for (size_t app = 0; app < socket->told_count; app++)
+        if (apps->items[app]->on_renewed != NULL)
+            apps->items[app]->on_renewed(socket, socket->sio->opened[app]);
+}
+
 static void take_renewed(const struct renewal *renewal, struct sio_socket *socket, struct jwt *jwt)
 {
     static const struct denial another = { "Token of another subject", "TOKEN_INVALID", 0 };
@@ -340,6 +349,7 @@ static void take_renewed(const struct renewal *renewal, struct sio_socket *socke
         return;
     }
     sio_set_identity(socket, jwt);
+    tell_renewed(socket);
     renewal->app->node->metrics.socketio_tokens[SOCKETIO_TOKEN_RENEWED]++;
     ack_renewed(renewal, socket, jwt);
 }
