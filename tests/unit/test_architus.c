@@ -503,6 +503,33 @@ static void who_waits_may_move(void **state)
     rig_leave(socket, true);
 }
 
+static void acknowledgements_move_too(void **state)
+{
+    struct sio_socket *socket = arrive();
+
+    (void)state;
+    rig_say_at(socket, ALL, 8);
+    rig_pool_fails(RESULT_UNAVAILABLE); /* it is tried again */
+    rig_say_at(socket, "[\"spectate\",\"" G "\"]", 9);
+    buf_clear(&rig.notes);
+    assert_string_equal(socket->data,
+                        "{\"watch\":{\"guild\":\"" G "\",\"logs\":true,\"ack\":9},\"asks\":[["
+                        "\"pool_all_request\",{\"type\":\"member\",\"guildId\":\"" G
+                        "\",\"_id\":9},8]]}");
+    rig_leave(socket, true);
+    rig_arrive(0, "s", &my_login, true);
+    buf_clear(&rig.notes);
+    rig_access(POOL_ALLOWED, 0);
+    rig_page(POOL_COMPLETE, "0", EA);
+    rig_expect("s joins guild_" G, ANSWER("9", "true", "", EA),
+               "s ack 8 [{\"_id\":9,\"finished\":true,\"nonexistant\":[],\"data\":[" EA "]}]");
+    rig_done("join", RESULT_OK);
+    rig_expect("s ack 9 [{\"guild_id\":\"" G "\",\"logs\":false}]");
+    assert_string_equal(socket->data,
+                        "{\"watch\":{\"guild\":\"" G "\",\"logs\":true},\"asks\":[]}");
+    rig_leave(socket, true);
+}
+
 static void who_waits_goes_on_where_it_is(void **state)
 {
     struct sio_socket *socket = arrive();
@@ -1088,6 +1115,7 @@ int main(void)
         TEST(what_waits_for_a_socket_has_a_bound),
         TEST(pages_wait_for_the_socket),
         TEST(who_waits_may_move),
+        TEST(acknowledgements_move_too),
         TEST(who_waits_goes_on_where_it_is),
         TEST(a_pool_that_is_not_complete_is_asked_for),
         TEST(it_is_never_finished_falsely),

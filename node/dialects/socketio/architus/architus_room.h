@@ -141,6 +141,7 @@ void watch_forget(
 void watch_check_guild(struct architus *app, struct slice guild); /* may they still? */
 struct slice watch_guild(const struct session *session);          /* nothing: none */
 bool watch_has_logs(const struct session *session);
+struct pending_ack watch_ack(const struct session *session); /* that it has not answered yet */
 
 /* ---- the others --------------------------------------------------------------------------------- */
 

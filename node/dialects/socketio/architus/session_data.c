@@ -2,6 +2,8 @@
 /* Written whenever one of its parts changes; read once, when the socket is back. */
 #include "session_data.h"
 
+#include <inttypes.h>
+
 #include "request_parts.h"
 
 enum { DATA_MAX = 4 * 1024 * 1024, NAME_MAX_BYTES = 64 };
@@ -12,6 +14,21 @@ static const char *const names[] = {
     [ASK_SEARCH] = "pool_search",
 };
 
+/* The number of an acknowledgement that somebody waits for, as one more item or member. */
+static void write_ack(struct buf *out, const char *before, struct pending_ack ack)
+{
+    if (ack.is_wanted)
+        buf_printf(out, "%s%" PRIu64, before, ack.id);
+}
+
+static struct pending_ack read_ack(struct json value)
+{
+    int64_t id = 0;
+    bool is_wanted = json_whole(value, 0, INT64_MAX, &id);
+
+    return (struct pending_ack){ is_wanted, (uint64_t)id };
+}
+
 static void write_watch(struct buf *out, const struct session *session)
 {
     struct slice guild = watch_guild(session);
@@ -21,8 +38,10 @@ static void write_watch(struct buf *out, const struct session *session)
         buf_add_text(out, "null");
         return;
     }
-    buf_printf(out, "{\"guild\":\"%.*s\",\"logs\":%s}", (int)guild.len, guild.data,
+    buf_printf(out, "{\"guild\":\"%.*s\",\"logs\":%s", (int)guild.len, guild.data,
                watch_has_logs(session) ? "true" : "false");
+    write_ack(out, ",\"ack\":", watch_ack(session));
+    buf_add_byte(out, '}');
 }
 
 void session_save(struct session *session)
@@ -39,8 +58,10 @@ void session_save(struct session *session)
 
         if (!request->is_parked || request->text == NULL)
             continue;
-        buf_printf(&text, "%s[\"%s\",%s]", text.data[text.len - 1] == '[' ? "" : ",",
+        buf_printf(&text, "%s[\"%s\",%s", text.data[text.len - 1] == '[' ? "" : ",",
                    names[request->ask_kind], request->text);
+        write_ack(&text, ",", request->ack);
+        buf_add_byte(&text, ']');
         is_empty = false;
     }
     buf_add_text(&text, "]}");
@@ -51,31 +72,33 @@ void session_save(struct session *session)
 
 static void resume_watch(struct session *session, struct json watch)
 {
-    struct json_member members[] = { { .name = "guild" }, { .name = "logs" } };
+    struct json_member members[] = { { .name = "guild" }, { .name = "logs" }, { .name = "ack" } };
     struct slice guild;
     struct buf text;
 
-    if (!json_members(watch, members, 2))
+    if (!json_members(watch, members, 3))
         return;
     buf_init(&text, NAME_MAX_BYTES);
     guild = wire_id(members[0].value, &text);
     if (guild.data != NULL)
-        watch_begin(session, guild, members[1].value.type == JSON_TRUE, (struct pending_ack){ 0 });
+        watch_begin(session, guild, members[1].value.type == JSON_TRUE, read_ack(members[2].value));
     buf_fini(&text);
 }
 
 static void resume_ask(struct session *session, struct json ask)
 {
-    struct json name, argument;
+    struct json name, argument, ack = { .type = JSON_ABSENT };
     struct buf text;
     size_t offset = 0;
 
     buf_init(&text, NAME_MAX_BYTES);
     if (json_next(ask, &offset, &name) && json_next(ask, &offset, &argument) &&
-        json_text(name, &text))
+        json_text(name, &text)) {
+        json_next(ask, &offset, &ack);
         for (enum ask_kind kind = ASK_IDS; kind <= ASK_SEARCH; kind++)
             if (slice_is(buf_slice(&text), names[kind]))
-                request_start(session, kind, argument, (struct pending_ack){ 0 });
+                request_start(session, kind, argument, read_ack(ack));
+    }
     buf_fini(&text);
 }
 

@@ -52,6 +52,11 @@ bool watch_has_logs(const struct session *session)
     return session->watch != NULL && session->watch->has_logs;
 }
 
+struct pending_ack watch_ack(const struct session *session)
+{
+    return session->watch != NULL ? session->watch->ack : (struct pending_ack){ 0 };
+}
+
 /* ---- beginning and end -------------------------------------------------------------------------------- */
 
 static struct audience *audience_of(struct architus *app, struct slice guild)
@@ -103,7 +108,10 @@ static void watch_confirm(struct session *session)
     if (watch == NULL || !watch->is_on || session->joins > 0)
         return;
     ack = watch->ack;
-    watch->ack.is_wanted = false;
+    if (ack.is_wanted) {
+        watch->ack.is_wanted = false;
+        session_save(session);
+    }
     buf_init(&object, ACK_MAX);
     buf_printf(&object, "{\"guild_id\":\"%s\",\"logs\":%s}", watch->audience->guild,
                watch->has_logs && watch->has_right ? "true" : "false");
