@@ -31,8 +31,7 @@ static bool is_id(struct slice text)
     return true;
 }
 
-/* A decoded string; nothing when it is none. */
-static struct slice decode(struct json value, struct buf *text)
+struct slice wire_text(struct json value, struct buf *text)
 {
     size_t start = text->len;
 
@@ -50,7 +49,7 @@ struct slice wire_id(struct json value, struct buf *text)
 
     if (value.type == JSON_NUMBER && is_id(value.raw) && buf_add_slice(text, value.raw))
         return (struct slice){ text->data + start, text->len - start };
-    id = decode(value, text);
+    id = wire_text(value, text);
     return is_id(id) ? id : NOTHING;
 }
 
@@ -158,7 +157,7 @@ static const char *parse_query(const struct json_member *members, struct ask *as
     int64_t limit = LIMIT_DEFAULT;
     size_t characters;
 
-    ask->query = decode(members[QUERY].value, &ask->text);
+    ask->query = wire_text(members[QUERY].value, &ask->text);
     characters = count_characters(ask->query);
     if (characters == 0 || characters > ASK_QUERY_MAX)
         return "query: must be a string of 1 to 32 characters";
@@ -172,7 +171,7 @@ static const char *parse_query(const struct json_member *members, struct ask *as
 static const char *parse_members(const struct json_member *members, enum ask_kind kind,
                                  struct ask *ask)
 {
-    ask->type = decode(members[TYPE].value, &ask->text);
+    ask->type = wire_text(members[TYPE].value, &ask->text);
     if (ask->type.len == 0)
         return "type: must be a string";
     if (is_given(members[GUILD].value)) {
@@ -181,7 +180,7 @@ static const char *parse_members(const struct json_member *members, enum ask_kin
             return "guildId: must be an id";
     }
     if (is_given(members[TOKEN].value)) {
-        ask->token = decode(members[TOKEN].value, &ask->text);
+        ask->token = wire_text(members[TOKEN].value, &ask->text);
         if (ask->token.len == 0 || ask->token.len > ASK_TOKEN_MAX)
             return "token: must be a string";
     }
@@ -228,7 +227,7 @@ bool proof_parse(struct json argument, struct proof *proof)
         proof->nonce = wire_id(argument, &proof->text);
     } else if (json_members(argument, members, 2)) {
         proof->nonce = wire_id(members[0].value, &proof->text);
-        proof->token = decode(members[1].value, &proof->text);
+        proof->token = wire_text(members[1].value, &proof->text);
     }
     if (proof->token.len > ASK_TOKEN_MAX)
         proof->token = NOTHING;

@@ -16,6 +16,9 @@ enum {
     MOCK_GUILD_MAX = 9999999,
 };
 
+/* A string, decoded and appended. Nothing when it is none. */
+struct slice wire_text(struct json value, struct buf *text);
+
 /* An id: 1 to 20 digits, in a string or as a number, appended as text. Nothing when it is none. */
 struct slice wire_id(struct json value, struct buf *text);
 

@@ -48,15 +48,6 @@ static bool read_body(struct gate *gate, struct json *object_out)
     return false;
 }
 
-static struct slice decode(struct gate *gate, struct json value)
-{
-    size_t start = gate->text.len;
-
-    if (value.type != JSON_STRING || !json_text(value, &gate->text))
-        return (struct slice){ NULL, 0 };
-    return (struct slice){ gate->text.data + start, gate->text.len - start };
-}
-
 static void on_done(enum result result, void *ctx)
 {
     struct gate *gate = ctx;
@@ -87,7 +78,7 @@ static bool read_grant(struct gate *gate, struct json name, struct json value,
 {
     int64_t bits;
 
-    grant->holder = decode(gate, name);
+    grant->holder = wire_text(name, &gate->text);
     if (slice_is(grant->holder, "owner")) {
         grant->value = wire_id(value, &gate->text);
         return grant->value.data != NULL;
@@ -145,7 +136,7 @@ static void nonce_begin(struct visitor *visitor)
         return;
     json_members(object, members, 2);
     nonce = wire_id(members[0].value, &gate->text);
-    token = decode(gate, members[1].value);
+    token = wire_text(members[1].value, &gate->text);
     if (nonce.data == NULL || token.len == 0 || token.len > ASK_TOKEN_MAX)
         visitor_refuse(visitor, 400, "Wanted: a nonce (a number) and a token.");
     else
@@ -171,7 +162,7 @@ static void demote_begin(struct visitor *visitor)
     if (!read_body(gate, &object))
         return;
     json_members(object, members, 2);
-    token = decode(gate, members[0].value);
+    token = wire_text(members[0].value, &gate->text);
     user = wire_id(members[1].value, &gate->text);
     if (token.len > 0) {
         SHA256((const unsigned char *)token.data, token.len, digest);

@@ -119,20 +119,11 @@ static void demote_connection(struct gateway *gateway, const struct letter *lett
 
 /* ---- letters ------------------------------------------------------------------------------------------- */
 
-static struct slice decode(struct json value, struct buf *text)
-{
-    size_t start = text->len;
-
-    if (value.type != JSON_STRING || !json_text(value, text))
-        return (struct slice){ NULL, 0 };
-    return (struct slice){ text->data + start, text->len - start };
-}
-
 static void take_letter(struct gateway *gateway, const struct json_member *members,
                         struct buf *text)
 {
-    struct letter letter = { .id = members[0].value, .reply = decode(members[3].value, text) };
-    struct slice method = decode(members[1].value, text);
+    struct letter letter = { .id = members[0].value, .reply = wire_text(members[3].value, text) };
+    struct slice method = wire_text(members[1].value, text);
     struct json args[2] = { { .type = JSON_ABSENT }, { .type = JSON_ABSENT } };
     size_t offset = 0;
 
@@ -141,9 +132,9 @@ static void take_letter(struct gateway *gateway, const struct json_member *membe
     if (letter.id.raw.len > KEY_ID_MAX)
         letter.id.raw = (struct slice){ NULL, 0 };
     if (slice_is(method, "register_nonce"))
-        register_nonce(gateway, &letter, wire_id(args[0], text), decode(args[1], text));
+        register_nonce(gateway, &letter, wire_id(args[0], text), wire_text(args[1], text));
     else if (slice_is(method, "demote_connection"))
-        demote_connection(gateway, &letter, decode(args[0], text));
+        demote_connection(gateway, &letter, wire_text(args[0], text));
     else
         answer(gateway, letter.id.raw, letter.reply, 404, "No such method");
 }

@@ -49,15 +49,6 @@ static bool is_word(struct json value, const char *word)
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static struct slice decode(struct json value, struct buf *text)
-{
-    size_t start = text->len;
-
-    if (value.type != JSON_STRING || !json_text(value, text))
-        return (struct slice){ NULL, 0 };
-    return (struct slice){ text->data + start, text->len - start };
-}
-
 static const char *parse_type(struct log_event *event)
 {
     event->is_kept = pool_type_find(event->type_name, &event->type);
@@ -87,7 +78,7 @@ static const char *parse_pool(struct json pool, struct buf *text, struct log_eve
 
     if (!json_members(pool, members, 4))
         return "pool: must be an object";
-    event->type_name = decode(members[0].value, text);
+    event->type_name = wire_text(members[0].value, text);
     wrong = parse_type(event);
     if (wrong != NULL)
         return wrong;
