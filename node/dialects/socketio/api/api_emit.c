@@ -28,7 +28,10 @@ static void on_asked(enum result result, const struct sio_answers *answers, void
     }
     buf_init(&body, ANSWERS_MAX);
     api_answers_write(&body, answers);
-    api_call_reply(call, 200, buf_slice(&body));
+    if (body.has_overflowed) /* names of sockets may be six times as long as JSON */
+        api_call_refuse(call, 502, "The answers are too large.");
+    else
+        api_call_reply(call, 200, buf_slice(&body));
     buf_fini(&body);
 }
 
