@@ -6,7 +6,7 @@
 #include "api_wire.h"
 #include "json.h"
 
-static void check_texts(const struct api_texts *texts, const struct api_body *body)
+static void check_texts(const struct json_list *texts, const struct api_body *body)
 {
     for (size_t i = 0; i < texts->count; i++) {
         assert(texts->items[i].data >= body->text.data);

@@ -10,7 +10,7 @@
 
 enum { MESSAGE_MAX = 64 };
 
-static void check_names(const struct sio_hook_names *names)
+static void check_names(const struct json_list *names)
 {
     assert(names->count <= SIO_HOOK_NAMES_MAX);
     for (size_t i = 0; i < names->count; i++)

@@ -10,7 +10,7 @@
 
 enum { TEXT_MAX = 65536 };
 
-static void add_names(struct buf *out, const char *what, const struct sio_hook_names *names)
+static void add_names(struct buf *out, const char *what, const struct json_list *names)
 {
     for (size_t i = 0; i < names->count; i++)
         buf_printf(out, "%s%.*s", i == 0 ? what : ",", (int)names->items[i].len,

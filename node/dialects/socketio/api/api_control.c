@@ -26,12 +26,12 @@ static void on_socket_ordered(enum result result, const struct channel_appended 
 
 /* Whom it concerns, what they do, and in which rooms. */
 struct order {
-    struct api_texts whom, rooms;
+    struct json_list whom, rooms;
     enum sio_control what;
     sio_emitted_fn *done;
 };
 
-static bool check(const struct sio_target *to, const struct api_texts *rooms, struct why *why)
+static bool check(const struct sio_target *to, const struct json_list *rooms, struct why *why)
 {
     struct sio_target names = *to;
 

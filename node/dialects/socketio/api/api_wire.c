@@ -7,10 +7,8 @@
 #include "api_wire.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "base/base64.h"
-#include "base/mem.h"
 
 enum {
     EVENT,
@@ -36,56 +34,20 @@ static bool is_given(struct json value)
 
 /* ---- what members are --------------------------------------------------------------------------------- */
 
-typedef bool decode_fn(struct json value, struct buf *text);
-
-static bool decode_text(struct json value, struct buf *text)
-{
-    return json_text(value, text);
-}
-
-/* The base64 is the string as it stands: its alphabet needs no escapes but an optional one, for '/'. */
-static bool decode_base64(struct json value, struct buf *text)
-{
-    struct buf encoded;
-    bool is_good;
-
-    buf_init(&encoded, value.raw.len);
-    is_good = json_text(value, &encoded) && base64_decode(text, buf_slice(&encoded));
-    buf_fini(&encoded);
-    return is_good;
-}
-
-static bool take_one(struct api_body *body, struct json value, decode_fn *decode,
-                     struct slice *item_out)
+static bool take_text(struct api_body *body, struct json value, struct slice *item_out)
 {
     size_t start = body->text.len;
 
-    if (!decode(value, &body->text))
+    if (!json_text(value, &body->text))
         return false;
     *item_out = (struct slice){ body->text.data + start, body->text.len - start };
     return true;
 }
 
-static bool take_list(struct api_body *body, struct json list, decode_fn *decode,
-                      struct api_texts *texts)
+static bool take_list(struct api_body *body, struct json list, json_item_fn *take,
+                      struct json_list *texts)
 {
-    size_t offset = 0, count = 0;
-    struct json item;
-
-    if (list.type != JSON_ARRAY)
-        return false;
-    while (json_next(list, &offset, &item))
-        count++;
-    if (count > LIST_MAX)
-        return false;
-    texts->items = xcalloc(count + 1, sizeof *texts->items);
-    offset = 0;
-    while (json_next(list, &offset, &item)) {
-        if (!take_one(body, item, decode, &texts->items[texts->count]))
-            return false;
-        texts->count++;
-    }
-    return true;
+    return json_list_take(list, take, LIST_MAX, &body->text, texts);
 }
 
 /* ---- members -------------------------------------------------------------------------------------------- */
@@ -128,23 +90,15 @@ static const char *parse_lists(struct api_body *body, const struct json_member *
 {
     body->has_rooms = is_given(members[ROOMS].value);
     body->has_sockets = is_given(members[SOCKETS].value);
-    if (body->has_rooms && !take_list(body, members[ROOMS].value, decode_text, &body->rooms))
+    if (!take_list(body, members[ROOMS].value, json_text, &body->rooms))
         return "rooms: must be an array of at most 1000 strings";
-    if (body->has_sockets && !take_list(body, members[SOCKETS].value, decode_text, &body->sockets))
+    if (!take_list(body, members[SOCKETS].value, json_text, &body->sockets))
         return "sockets: must be an array of at most 1000 strings";
-    if (is_given(members[EXCEPT].value) &&
-        !take_list(body, members[EXCEPT].value, decode_text, &body->except))
+    if (!take_list(body, members[EXCEPT].value, json_text, &body->except))
         return "except: must be an array of at most 1000 strings";
-    if (is_given(members[ATTACHMENTS].value) &&
-        !take_list(body, members[ATTACHMENTS].value, decode_base64, &body->attachments))
+    if (!take_list(body, members[ATTACHMENTS].value, json_base64, &body->attachments))
         return "attachments: must be an array of base64 texts";
     return NULL;
-}
-
-static bool take_flag(struct json value, bool *flag_out)
-{
-    *flag_out = value.type == JSON_TRUE;
-    return !is_given(value) || value.type == JSON_TRUE || value.type == JSON_FALSE;
 }
 
 static const char *parse_ack(struct api_body *body, struct json ack)
@@ -165,14 +119,14 @@ static const char *parse_ack(struct api_body *body, struct json ack)
 
 static const char *parse_rest(struct api_body *body, const struct json_member *members)
 {
-    if (!take_flag(members[VOLATILE].value, &body->is_volatile))
+    if (!json_flag(members[VOLATILE].value, &body->is_volatile))
         return "volatile: must be true or false";
-    if (!take_flag(members[CLOSE].value, &body->closes))
+    if (!json_flag(members[CLOSE].value, &body->closes))
         return "close: must be true or false";
     if (is_given(members[NAMESPACE].value) &&
-        !take_one(body, members[NAMESPACE].value, decode_text, &body->nsp))
+        !take_text(body, members[NAMESPACE].value, &body->nsp))
         return "namespace: must be a string";
-    if (is_given(members[ID].value) && !take_one(body, members[ID].value, decode_text, &body->once))
+    if (is_given(members[ID].value) && !take_text(body, members[ID].value, &body->once))
         return "id: must be a string";
     return parse_ack(body, members[ACK].value);
 }
@@ -213,10 +167,10 @@ const char *api_body_parse(struct slice json, struct api_body *body)
 
 void api_body_fini(struct api_body *body)
 {
-    free(body->rooms.items);
-    free(body->sockets.items);
-    free(body->except.items);
-    free(body->attachments.items);
+    json_list_fini(&body->rooms);
+    json_list_fini(&body->sockets);
+    json_list_fini(&body->except);
+    json_list_fini(&body->attachments);
     buf_fini(&body->items);
     buf_fini(&body->text);
 }

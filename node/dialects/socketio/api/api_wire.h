@@ -2,22 +2,18 @@
 #ifndef SB_API_WIRE_H
 #define SB_API_WIRE_H
 
+#include "json_list.h"
 #include "sio_emit.h"
 
 /* The bodies of the api: JSON ↔ what it means. */
 enum { API_ACK_MAX_MS = 60000 };
-
-struct api_texts {
-    struct slice *items;
-    size_t count;
-};
 
 /* What a body may ask for; a route takes what it needs of it. */
 struct api_body {
     struct slice nsp; /* "/" when it is not given */
     bool has_event;
     struct buf items; /* ["event", args…] */
-    struct api_texts rooms, sockets, except, attachments;
+    struct json_list rooms, sockets, except, attachments;
     bool has_rooms, has_sockets;
     bool is_volatile, closes;
     struct slice once;       /* nothing: none */

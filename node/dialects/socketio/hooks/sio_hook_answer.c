@@ -9,12 +9,8 @@
 
 #include <stdlib.h>
 
-#include "base/base64.h"
 #include "base/mem.h"
 #include "sio_name.h"
-
-/* Decodes one item of a list, and says whether it is a good one. */
-typedef bool decode_fn(struct json item, struct buf *text);
 
 static bool decode_name(struct json item, struct buf *text)
 {
@@ -22,18 +18,6 @@ static bool decode_name(struct json item, struct buf *text)
 
     return json_text(item, text) &&
            sio_room_name_is_valid((struct slice){ text->data + start, text->len - start });
-}
-
-/* No letter of base64 is escaped in JSON but "/", and that only by those who like to. */
-static bool decode_bytes(struct json item, struct buf *text)
-{
-    struct buf plain;
-    bool is_good;
-
-    buf_init(&plain, item.raw.len);
-    is_good = json_text(item, &plain) && base64_decode(text, buf_slice(&plain));
-    buf_fini(&plain);
-    return is_good;
 }
 
 static size_t count_items(struct json list)
@@ -44,35 +28,6 @@ static size_t count_items(struct json list)
     while (json_next(list, &offset, &item))
         count++;
     return count;
-}
-
-/* A list of such items, at most `max` of them; absent or null: none. */
-static bool take_list(struct json list, decode_fn *decode, size_t max, struct buf *text,
-                      struct sio_hook_names *out)
-{
-    size_t offset = 0, count = count_items(list);
-    struct json item;
-
-    if (list.type == JSON_ABSENT || list.type == JSON_NULL)
-        return true;
-    if (list.type != JSON_ARRAY || count > max)
-        return false;
-    out->items = xcalloc(count + 1, sizeof *out->items);
-    while (json_next(list, &offset, &item)) {
-        size_t start = text->len;
-
-        if (!decode(item, text))
-            return false;
-        out->items[out->count++] = (struct slice){ text->data + start, text->len - start };
-    }
-    return true;
-}
-
-static bool take_flag(struct json value, bool *out)
-{
-    *out = value.type == JSON_TRUE;
-    return value.type == JSON_ABSENT || value.type == JSON_NULL || value.type == JSON_TRUE ||
-           value.type == JSON_FALSE;
 }
 
 /* ---- emits ------------------------------------------------------------------------------------------ */
@@ -138,15 +93,15 @@ static bool take_emit(struct json item, struct buf *text, struct sio_hook_emit *
         return why_set(why, "emit: no object");
     if (!take_items(members[EMIT_EVENT].value, members[EMIT_ARGS].value, text, &emit->items))
         return why_set(why, "emit: event or args");
-    if (!take_list(members[EMIT_ROOMS].value, decode_name, SIO_HOOK_NAMES_MAX, text,
-                   &emit->rooms) ||
-        !take_list(members[EMIT_EXCEPT].value, decode_name, SIO_HOOK_NAMES_MAX, text,
-                   &emit->except))
+    if (!json_list_take(members[EMIT_ROOMS].value, decode_name, SIO_HOOK_NAMES_MAX, text,
+                        &emit->rooms) ||
+        !json_list_take(members[EMIT_EXCEPT].value, decode_name, SIO_HOOK_NAMES_MAX, text,
+                        &emit->except))
         return why_set(why, "emit: rooms or except");
-    if (!take_list(members[EMIT_ATTACHMENTS].value, decode_bytes, SIO_HOOK_ATTACHMENTS_MAX, text,
-                   &emit->attachments))
+    if (!json_list_take(members[EMIT_ATTACHMENTS].value, json_base64, SIO_HOOK_ATTACHMENTS_MAX,
+                        text, &emit->attachments))
         return why_set(why, "emit: attachments");
-    if (!take_flag(members[EMIT_VOLATILE].value, &emit->is_volatile))
+    if (!json_flag(members[EMIT_VOLATILE].value, &emit->is_volatile))
         return why_set(why, "emit: volatile");
     emit->is_to_rooms = members[EMIT_ROOMS].value.type == JSON_ARRAY;
     if (!take_namespace(members[EMIT_NSP].value, text, &emit->nsp) ||
@@ -188,8 +143,8 @@ static bool take_ack(struct json ack, struct json attachments, struct sio_hook_a
     if (ack.type == JSON_ARRAY)
         answer->ack = ack.raw;
     return (ack.type == JSON_ABSENT || ack.type == JSON_NULL || ack.type == JSON_ARRAY) &&
-           take_list(attachments, decode_bytes, SIO_HOOK_ATTACHMENTS_MAX, &answer->text,
-                     &answer->attachments);
+           json_list_take(attachments, json_base64, SIO_HOOK_ATTACHMENTS_MAX, &answer->text,
+                          &answer->attachments);
 }
 
 static bool take_answer(struct json whole, struct sio_hook_answer *answer, struct why *why)
@@ -205,13 +160,13 @@ static bool take_answer(struct json whole, struct sio_hook_answer *answer, struc
         return why_set(why, "no object");
     if (!take_ack(members[ANSWER_ACK].value, members[ANSWER_ATTACHMENTS].value, answer))
         return why_set(why, "ack or attachments");
-    if (!take_list(members[ANSWER_JOIN].value, decode_name, SIO_HOOK_NAMES_MAX, &answer->text,
-                   &answer->join))
+    if (!json_list_take(members[ANSWER_JOIN].value, decode_name, SIO_HOOK_NAMES_MAX, &answer->text,
+                        &answer->join))
         return why_set(why, "join");
-    if (!take_list(members[ANSWER_LEAVE].value, decode_name, SIO_HOOK_NAMES_MAX, &answer->text,
-                   &answer->leave))
+    if (!json_list_take(members[ANSWER_LEAVE].value, decode_name, SIO_HOOK_NAMES_MAX, &answer->text,
+                        &answer->leave))
         return why_set(why, "leave");
-    if (!take_flag(members[ANSWER_DISCONNECT].value, &answer->disconnects))
+    if (!json_flag(members[ANSWER_DISCONNECT].value, &answer->disconnects))
         return why_set(why, "disconnect");
     answer->data = members[ANSWER_DATA].value.raw;
     if (answer->data.len > SIO_HOOK_DATA_MAX)
@@ -244,9 +199,9 @@ bool sio_hook_answer_parse(struct slice body, struct sio_hook_answer *answer, st
 
 static void emit_fini(struct sio_hook_emit *emit)
 {
-    free(emit->rooms.items);
-    free(emit->except.items);
-    free(emit->attachments.items);
+    json_list_fini(&emit->rooms);
+    json_list_fini(&emit->except);
+    json_list_fini(&emit->attachments);
 }
 
 void sio_hook_answer_fini(struct sio_hook_answer *answer)
@@ -254,9 +209,9 @@ void sio_hook_answer_fini(struct sio_hook_answer *answer)
     for (size_t i = 0; i < answer->emit_count; i++)
         emit_fini(&answer->emits[i]);
     free(answer->emits);
-    free(answer->join.items);
-    free(answer->leave.items);
-    free(answer->attachments.items);
+    json_list_fini(&answer->join);
+    json_list_fini(&answer->leave);
+    json_list_fini(&answer->attachments);
     buf_fini(&answer->text);
     *answer = (struct sio_hook_answer){ .data = { NULL, 0 } };
 }

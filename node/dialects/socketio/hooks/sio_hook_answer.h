@@ -2,7 +2,7 @@
 #ifndef SB_SIO_HOOK_ANSWER_H
 #define SB_SIO_HOOK_ANSWER_H
 
-#include "json.h"
+#include "json_list.h"
 
 /*
  * What a back end wants to happen:
@@ -22,14 +22,9 @@ enum {
     SIO_HOOK_DATA_MAX = 64 * 1024, /* bytes: kept for each socket, moved and recovered with it */
 };
 
-struct sio_hook_names {
-    struct slice *items;
-    size_t count;
-};
-
 struct sio_hook_emit {
     struct slice items; /* ["event",args…] */
-    struct sio_hook_names rooms, except, attachments;
+    struct json_list rooms, except, attachments;
     struct slice nsp; /* nothing: the socket's */
     bool is_to_rooms; /* else to the socket itself */
     bool is_volatile;
@@ -37,11 +32,11 @@ struct sio_hook_emit {
 
 struct sio_hook_answer {
     struct slice data; /* nothing: it stays as it is; null: there is none any more */
-    struct sio_hook_names join, leave;
+    struct json_list join, leave;
     struct sio_hook_emit *emits;
     size_t emit_count;
-    struct slice ack;                  /* nothing: not given */
-    struct sio_hook_names attachments; /* the ack's */
+    struct slice ack;             /* nothing: not given */
+    struct json_list attachments; /* the ack's */
     bool disconnects;
     struct buf text; /* what is decoded: everything but data and ack points there */
 };

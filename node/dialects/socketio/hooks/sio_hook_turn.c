@@ -67,7 +67,7 @@ static void on_emitted(enum result result, const struct channel_appended *append
 
 /* False: it cannot be made, which is counted. `full_out` borrows from all of these. */
 static bool prepare(const struct sio_hook_guest *guest, const struct sio_hook_emit *emit,
-                    const struct sio_hook_names *rooms, struct sio_emit *full_out)
+                    const struct json_list *rooms, struct sio_emit *full_out)
 {
     struct node *node = guest->hooks->node;
     struct why why = { "" };
@@ -104,7 +104,7 @@ static void emit_to_socket(struct sio_hook_guest *guest, const struct sio_hook_e
     struct slice id = guest->socket != NULL ? sio_id(guest->socket) : slice_of(NULL);
     struct sio_emit full;
 
-    if (guest->socket == NULL || !prepare(guest, emit, &(struct sio_hook_names){ &id, 1 }, &full))
+    if (guest->socket == NULL || !prepare(guest, emit, &(struct json_list){ &id, 1 }, &full))
         return;
     if (!emit->is_volatile || sio_can_take(guest->socket))
         sio_send_binary(guest->socket, full.items, full.attachments, full.attachment_count);
