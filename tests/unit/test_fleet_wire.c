@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/hex.h"
 #include "base/mem.h"
@@ -212,8 +213,13 @@ static void replaces_what_is_no_text(void **state)
         if (fleet_units(slice_of(texts[i].text)) != texts[i].units)
             fail_msg("%s: %zu units", texts[i].name, fleet_units(slice_of(texts[i].text)));
         assert_true(fleet_text_equals(slice_of(texts[i].text), slice_of(texts[i].want)));
+        assert_true(fleet_text_is_within(slice_of(texts[i].text), texts[i].units));
+        assert_int_equal(texts[i].units > 0,
+                         !fleet_text_is_within(slice_of(texts[i].text), texts[i].units - 1));
         buf_fini(&out);
     }
+    assert_false(fleet_text_equals(SLICE_LITERAL(""), SLICE_LITERAL("\xff")));
+    assert_false(fleet_text_equals(SLICE_LITERAL("\xff\xff"), SLICE_LITERAL(FFFD)));
 }
 
 /* ---- states: the protocol page's -------------------------------------------------------------------------- */
@@ -400,10 +406,18 @@ static const struct {
       "'' seq 0 4294967294=x 4294967295=x" },
     { "__proto__", "0300 520e0a095f5f70726f746f5f5f120178 52060a0161120162", "'' seq 0 a=b" },
     { "labels that read the same", "0300 52060a01ff120162 52060a01fe120163", "'' seq 0 \xff=c" },
+    { "labels that read the same, and others",
+      "0300 52060a0161120162 52060a01ff120162 52090a04efbfbd61120164 52090a04efbfbd7a120165 "
+      "52080a03efbfbd120166",
+      "'' seq 0 a=b \xff=f \xef\xbf\xbd"
+      "a=d \xef\xbf\xbdz=e" },
     { "a label that is broken", "0300 52030a0261", NULL },
     { "types", "0300 6a0162 6a0161 6a00", "'' seq 0 [b] [a] []" },
     { "rooms", "0300 7200 720b 0a0161 120162 1805 22016c", "'' seq 0 (::0) (a:b:5:l)" },
     { "a room's metadata", "0300 720b 0a0161 2a060a0162120163", "'' seq 0 (a::0){b=c}" },
+    { "a room's metadata that reads the same",
+      "0300 7218 2a060a0162120163 2a060a01ff120163 2a060a01fe120164",
+      "'' seq 0 (::0){b=c}{\xff=d}" },
     { "a room that is broken", "0300 72021805 72011a", NULL },
     { "a room's text that is longer than the room", "0300 7202 0a01 610a0161", NULL },
     { "features", "0300 800103", "'' seq 0 features 3" },
@@ -472,6 +486,93 @@ static void lists_are_kept_up_to_one_too_many(void **state)
     buf_add(&bytes, "\x72\x01", 2);
     assert_false(fleet_state_parse(buf_slice(&bytes), &got));
     buf_fini(&bytes);
+}
+
+/* ---- as much as a frame takes ------------------------------------------------------------------------------ */
+
+enum { FRAME_BYTES = 4 * 1024 * 1024, TAG_LABEL = 10, TAG_ROOM = 14, TAG_ROOM_LABEL = 5 };
+
+/* As many labels as this frame takes, or `most`; each has a key of `len` bytes of which the last tells `kinds` of them apart. */
+static void add_labels(struct buf *out, unsigned tag, size_t most, size_t len, size_t kinds)
+{
+    char *key = xmalloc(len + 1);
+    size_t end = out->max - len - 32;
+
+    for (size_t i = 0; i < most && out->len < end; i++) {
+        struct buf label;
+
+        memset(key, '\x80' + (int)(i / kinds % 2), len); /* not the same, but it reads so */
+        if (kinds > 1)
+            key[len - 1] = (char)('a' + i % kinds);
+        buf_init(&label, len + 32);
+        proto_add_text(&label, 1, (struct slice){ key, len });
+        proto_add_text(out, tag, buf_slice(&label));
+        buf_fini(&label);
+    }
+    free(key);
+}
+
+static const struct {
+    const char *name;
+    unsigned tag; /* TAG_ROOM_LABEL: all are of one room */
+    size_t first, first_len, len;
+    size_t label_count;
+} crowds[] = {
+    { "long keys and empty ones", TAG_LABEL, 33, 95000, 0, 33 },
+    { "long keys and one that is half as long", TAG_LABEL, 32, 64000, 32000, 33 },
+    { "keys that are broken everywhere", TAG_LABEL, 32, 64, 64, 32 },
+    { "a room's long keys and empty ones", TAG_ROOM_LABEL, 17, 180000, 0, 17 },
+    { "a room's keys that are broken everywhere", TAG_ROOM_LABEL, 16, 64, 64, 16 },
+};
+
+/* Where each key was read anew for each label that comes, the first of them took minutes. */
+static void a_full_frame_takes_no_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof crowds / sizeof crowds[0]; i++) {
+        struct fleet_state_message got;
+        struct buf labels, bytes;
+        clock_t begun;
+
+        buf_init(&labels, FRAME_BYTES);
+        add_labels(&labels, crowds[i].tag, crowds[i].first, crowds[i].first_len, crowds[i].first);
+        add_labels(&labels, crowds[i].tag, SIZE_MAX, crowds[i].len,
+                   crowds[i].len == crowds[i].first_len ? crowds[i].first : 1);
+        buf_init(&bytes, FRAME_BYTES + 32);
+        buf_add(&bytes, "\x03\x00", 2);
+        if (crowds[i].tag == TAG_ROOM_LABEL)
+            proto_add_text(&bytes, TAG_ROOM, buf_slice(&labels));
+        else
+            buf_add_slice(&bytes, buf_slice(&labels));
+        assert_false(labels.has_overflowed || bytes.has_overflowed);
+        begun = clock();
+        assert_true(fleet_state_parse(buf_slice(&bytes), &got));
+        if (clock() - begun > 2 * CLOCKS_PER_SEC)
+            fail_msg("%s: %ld ms", crowds[i].name,
+                     (long)((clock() - begun) * 1000 / CLOCKS_PER_SEC));
+        assert_int_equal(got.label_count + got.metadata_count, crowds[i].label_count);
+        fleet_state_message_fini(&got);
+        buf_fini(&labels);
+        buf_fini(&bytes);
+    }
+}
+
+/* Of 64 units it may be in a state, and is read; of more it is as it came. */
+static void keys_are_read_up_to_their_limit(void **state)
+{
+    (void)state;
+    for (size_t len = 64; len <= 65; len++) {
+        struct fleet_state_message got;
+        struct buf bytes;
+
+        buf_init(&bytes, 1024);
+        buf_add(&bytes, "\x03\x00", 2);
+        add_labels(&bytes, TAG_LABEL, 4, len, 1);
+        assert_true(fleet_state_parse(buf_slice(&bytes), &got));
+        assert_int_equal(got.label_count, len <= 64 ? 1 : 2);
+        fleet_state_message_fini(&got);
+        buf_fini(&bytes);
+    }
 }
 
 /* ---- what is cut off, and what is flipped ------------------------------------------------------------------ */
@@ -572,6 +673,8 @@ int main(void)
         cmocka_unit_test(reads_payloads),
         cmocka_unit_test(groups_have_a_depth),
         cmocka_unit_test(lists_are_kept_up_to_one_too_many),
+        cmocka_unit_test(a_full_frame_takes_no_time),
+        cmocka_unit_test(keys_are_read_up_to_their_limit),
         cmocka_unit_test(no_part_is_a_whole),
         cmocka_unit_test(flipped_bytes_do_no_harm),
         cmocka_unit_test(payloads_are_cut_between_fields_only),

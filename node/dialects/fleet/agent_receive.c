@@ -51,7 +51,8 @@ void agent_receive(struct agent *agent, struct slice message)
 
     if (fault == FLEET_FRAME_INCOMPLETE)
         log_peer(LOG_WARN, &agent->log, "agent.incomplete", "bytes=%zu", message.len);
-    else if (fault == FLEET_FRAME_BROKEN || fleet_units(frame.topic) > FLEET_TOPIC_UNITS_MAX)
+    else if (fault == FLEET_FRAME_BROKEN ||
+             !fleet_text_is_within(frame.topic, FLEET_TOPIC_UNITS_MAX))
         agent_kick(agent, FLEET_KICK_INVALID);
     else if (!take_token(agent))
         agent_kick(agent, FLEET_KICK_RATE);

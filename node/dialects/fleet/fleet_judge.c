@@ -2,6 +2,7 @@
 /* Which full states are accepted. The first fault that is found is the answer, so the order is part of the protocol. */
 #include <assert.h>
 
+#include "fleet_labels.h"
 #include "fleet_state.h"
 #include "json.h"
 
@@ -9,7 +10,7 @@ enum {
     URL_UNITS = 512,
     NAME_UNITS = 64,
     TYPE_UNITS = 64,
-    LABEL_UNITS = 64,
+    LABEL_UNITS = FLEET_KEY_UNITS,
     ROOM_ID_UNITS = 256,
     METADATA_UNITS = 256,
     CONNECTIONS_MAX = 1000000,
@@ -18,18 +19,13 @@ static_assert((int)FLEET_STATE_ROOMS == (int)FLEET_ROOMS_MAX,
               "what is accepted is what the store takes");
 static_assert(FLEET_STATE_TYPES + FLEET_STATE_LABELS + 2 <= (int)FLEET_TAGS_MAX, "each has a tag");
 
-static bool is_within(struct slice text, size_t units)
-{
-    return text.len <= units || fleet_units(text) <= units;
-}
-
 /* The limit that one of them is beyond; 0: none is. */
 static size_t overrun(const struct fleet_label *labels, size_t count, size_t value_units)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!is_within(labels[i].key, LABEL_UNITS))
+        if (!fleet_text_is_within(labels[i].key, LABEL_UNITS))
             return LABEL_UNITS;
-        if (!is_within(labels[i].value, value_units))
+        if (!fleet_text_is_within(labels[i].value, value_units))
             return value_units;
     }
     return 0;
@@ -40,7 +36,7 @@ static struct fleet_fault judge_types(const struct fleet_state_message *state)
     if (state->type_count > FLEET_STATE_TYPES)
         return (struct fleet_fault){ "roomTypes", FLEET_STATE_TYPES };
     for (size_t i = 0; i < state->type_count; i++) {
-        if (!is_within(state->types[i], TYPE_UNITS))
+        if (!fleet_text_is_within(state->types[i], TYPE_UNITS))
             return (struct fleet_fault){ "roomTypes[]", TYPE_UNITS };
     }
     return (struct fleet_fault){ 0 };
@@ -59,9 +55,9 @@ static struct fleet_fault judge_room(const struct fleet_sync_room *room)
 {
     size_t beyond;
 
-    if (!is_within(room->id, ROOM_ID_UNITS))
+    if (!fleet_text_is_within(room->id, ROOM_ID_UNITS))
         return (struct fleet_fault){ "rooms[].id", ROOM_ID_UNITS };
-    if (!is_within(room->type, TYPE_UNITS))
+    if (!fleet_text_is_within(room->type, TYPE_UNITS))
         return (struct fleet_fault){ "rooms[].type", TYPE_UNITS };
     if (room->connections > CONNECTIONS_MAX)
         return (struct fleet_fault){ "rooms[].connections", CONNECTIONS_MAX };
@@ -85,9 +81,9 @@ static struct fleet_fault judge_sizes(const struct fleet_state_message *state)
 {
     struct fleet_fault fault;
 
-    if (!is_within(state->endpoint_url, URL_UNITS))
+    if (!fleet_text_is_within(state->endpoint_url, URL_UNITS))
         return (struct fleet_fault){ "endpointUrl", URL_UNITS };
-    if (!is_within(state->name, NAME_UNITS))
+    if (!fleet_text_is_within(state->name, NAME_UNITS))
         return (struct fleet_fault){ "name", NAME_UNITS };
     fault = judge_types(state);
     if (fault.field == NULL && state->room_count > FLEET_STATE_ROOMS)

@@ -1,23 +1,64 @@
 /* SPDX-License-Identifier: MIT */
 #include "fleet_labels.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "json.h"
 
+/* Is it one that is set, where there are `count` so far? */
+static bool is_wanted(const struct fleet_label *label, size_t count, size_t max)
+{
+    return count <= max && !slice_is(label->key, "__proto__");
+}
+
+static void set_at(struct fleet_label *labels, size_t place, size_t *count,
+                   const struct fleet_label *label)
+{
+    if (place < *count)
+        labels[place].value = label->value;
+    else
+        labels[(*count)++] = *label;
+}
+
 void fleet_labels_set(struct fleet_label *labels, size_t *count, size_t max,
                       const struct fleet_label *label)
 {
-    if (slice_is(label->key, "__proto__"))
+    size_t place = 0;
+
+    if (!is_wanted(label, *count, max))
         return;
-    for (size_t i = 0; i < *count; i++) {
-        if (fleet_text_equals(labels[i].key, label->key)) {
-            labels[i].value = label->value;
-            return;
-        }
-    }
-    if (*count <= max)
-        labels[(*count)++] = *label;
+    while (place < *count && !slice_equals(labels[place].key, label->key))
+        place++;
+    set_at(labels, place, count, label);
+}
+
+static void read_key(struct fleet_key *key, struct slice raw)
+{
+    struct buf replaced;
+
+    key->text = raw;
+    if (!fleet_text_is_within(raw, FLEET_KEY_UNITS) || utf8_is_valid(raw))
+        return;
+    buf_init(&replaced, sizeof key->replaced);
+    fleet_add_text(&replaced, raw);
+    assert(!replaced.has_overflowed);
+    memcpy(key->replaced, replaced.data, replaced.len);
+    key->text = (struct slice){ key->replaced, replaced.len };
+    buf_fini(&replaced);
+}
+
+void fleet_labels_set_raw(struct fleet_label *labels, struct fleet_key *keys, size_t *count,
+                          size_t max, const struct fleet_label *label)
+{
+    size_t place = 0;
+
+    if (!is_wanted(label, *count, max))
+        return;
+    read_key(&keys[*count], label->key);
+    while (place < *count && !slice_equals(keys[place].text, keys[*count].text))
+        place++;
+    set_at(labels, place, count, label);
 }
 
 bool fleet_key_is_index(struct slice key, uint64_t *index_out)

@@ -52,6 +52,14 @@ size_t fleet_units(struct slice text)
     return units;
 }
 
+/* A unit is of one to three bytes. */
+bool fleet_text_is_within(struct slice text, size_t units)
+{
+    if (text.len <= units || text.len > 3 * units)
+        return text.len <= units;
+    return fleet_units(text) <= units;
+}
+
 static void add_replaced(struct buf *out, const unsigned char *at, size_t left)
 {
     while (left > 0) {
@@ -76,11 +84,14 @@ void fleet_add_text(struct buf *out, struct slice text)
         add_replaced(out, (const unsigned char *)text.data, text.len);
 }
 
+/* What is replaced becomes no shorter, and at most three times as long. */
 bool fleet_text_equals(struct slice a, struct slice b)
 {
     struct buf left, right;
     bool is_equal;
 
+    if (a.len > 3 * b.len || b.len > 3 * a.len)
+        return false;
     if (slice_equals(a, b) || (utf8_is_valid(a) && utf8_is_valid(b)))
         return slice_equals(a, b);
     buf_init(&left, 3 * a.len);

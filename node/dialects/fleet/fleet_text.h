@@ -9,6 +9,9 @@
 
 size_t fleet_units(struct slice text); /* its length in UTF-16 units */
 
+/* Has it no more units than that? What is far too long is not looked at. */
+bool fleet_text_is_within(struct slice text, size_t units);
+
 /* Appends the text with U+FFFD for what is no UTF-8. */
 void fleet_add_text(struct buf *out, struct slice text);
 

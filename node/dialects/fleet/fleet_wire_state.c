@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What comes from an agent: State and Ack. A frame may hold 4 MiB, so whatever is listed in it costs memory only up to
- * what will be accepted, and one more.
+ * what will be accepted, and one more; and time only for its bytes, each of which is looked at a few times.
  */
 #include <stdlib.h>
 
@@ -28,6 +28,12 @@ static void *grow(void *items, size_t count, size_t size)
     return xrealloc(items, (count > 0 ? 2 * count : 1) * size);
 }
 
+/* A state on its way. The first member is what the table of members is about. */
+struct state_reading {
+    struct fleet_state_message state;
+    struct fleet_key label_keys[FLEET_STATE_LABELS + 1];
+};
+
 /* ---- parts of a state ----------------------------------------------------------------------------------- */
 
 static bool read_label(struct slice bytes, struct fleet_label *label)
@@ -43,14 +49,16 @@ static bool read_label(struct slice bytes, struct fleet_label *label)
 
 static bool read_state_label(struct slice bytes, void *message)
 {
-    struct fleet_state_message *state = message;
+    struct state_reading *reading = message;
+    struct fleet_state_message *state = &reading->state;
     struct fleet_label label;
 
     if (!read_label(bytes, &label))
         return false;
     if (state->labels == NULL)
         state->labels = xcalloc(FLEET_STATE_LABELS + 1, sizeof label);
-    fleet_labels_set(state->labels, &state->label_count, FLEET_STATE_LABELS, &label);
+    fleet_labels_set_raw(state->labels, reading->label_keys, &state->label_count,
+                         FLEET_STATE_LABELS, &label);
     return true;
 }
 
@@ -82,6 +90,7 @@ static bool read_type(struct slice bytes, void *message)
 struct room_reading {
     struct fleet_sync_room room;
     struct fleet_label labels[FLEET_ROOM_LABELS + 1];
+    struct fleet_key keys[FLEET_ROOM_LABELS + 1];
 };
 
 static bool read_room_label(struct slice bytes, void *message)
@@ -91,7 +100,8 @@ static bool read_room_label(struct slice bytes, void *message)
 
     if (!read_label(bytes, &label))
         return false;
-    fleet_labels_set(reading->labels, &reading->room.metadata_count, FLEET_ROOM_LABELS, &label);
+    fleet_labels_set_raw(reading->labels, reading->keys, &reading->room.metadata_count,
+                         FLEET_ROOM_LABELS, &label);
     return true;
 }
 
@@ -160,7 +170,10 @@ static const struct proto_member state_members[] = {
 
 bool fleet_state_parse(struct slice payload, struct fleet_state_message *state_out)
 {
-    *state_out = (struct fleet_state_message){
+    struct state_reading reading; /* its keys are left as they are */
+    bool is_whole;
+
+    reading.state = (struct fleet_state_message){
         .request_id = SLICE_LITERAL(""),
         .hash = SLICE_LITERAL(""),
         .name = SLICE_LITERAL(""),
@@ -169,14 +182,16 @@ bool fleet_state_parse(struct slice payload, struct fleet_state_message *state_o
         .endpoint_url = SLICE_LITERAL(""),
         .status = SLICE_LITERAL(""),
     };
-    if (take_version(&payload) &&
-        proto_read(payload, state_members, COUNT(state_members), state_out)) {
+    is_whole = take_version(&payload) &&
+               proto_read(payload, state_members, COUNT(state_members), &reading);
+    *state_out = reading.state;
+    if (is_whole) {
         fleet_labels_arrange(state_out->labels, state_out->label_count);
         point_rooms(state_out);
-        return true;
+    } else {
+        fleet_state_message_fini(state_out);
     }
-    fleet_state_message_fini(state_out);
-    return false;
+    return is_whole;
 }
 
 void fleet_state_message_fini(struct fleet_state_message *state)
