@@ -196,6 +196,43 @@ static void who_goes_before_it_has_a_place_gives_it_back(void **state)
     (void)state;
     gone(ws);
     rig_expect("cancel admit", "dismiss A from 7");
+    answer("dismiss", RESULT_NOT_FOUND);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+/* Where nobody else would, for its node lives on. */
+static void a_place_is_given_back_until_it_is_known_to_be_free(void **state)
+{
+    struct ws *ws = arrive_registered();
+
+    (void)state;
+    answer_admit(RESULT_UNCERTAIN, NULL);
+    gone(ws);
+    rig_expect("dismiss A from 7");
+    answer("dismiss", RESULT_UNAVAILABLE);
+    pass(100);
+    rig_expect("dismiss A from 7");
+    answer("dismiss", RESULT_UNCERTAIN);
+    pass(1000); /* nor is a place asked for again */
+    rig_expect("dismiss A from 7");
+    assert_int_equal(rig.node.metrics.fleet_agents, 0);
+    answer("dismiss", RESULT_OK);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+static void who_gets_no_place_in_time_gives_it_back(void **state)
+{
+    struct ws *ws = arrive_registered();
+
+    (void)state;
+    pass(10000);
+    rig_expect("cancel admit", "dismiss A from 7", "close 1013 store_down");
+    answer("dismiss", RESULT_UNAVAILABLE);
+    gone(ws);
+    pass(100);
+    rig_expect("dismiss A from 7");
+    answer("dismiss", RESULT_OK);
+    assert_true(list_is_empty(&fake.fleet->agents));
 }
 
 static void a_registration_that_ends_while_it_is_asked(void **state)
@@ -205,7 +242,9 @@ static void a_registration_that_ends_while_it_is_asked(void **state)
     (void)state;
     rig_revoke();
     rig_expect("cancel admit", "dismiss A from 7", "close 4001 agent_refused");
+    answer("dismiss", RESULT_OK);
     gone(ws);
+    assert_true(list_is_empty(&fake.fleet->agents));
 }
 
 static const struct {
@@ -785,6 +824,8 @@ int main(void)
         TEST(a_place_that_may_be_lost_is_taken_again),
         TEST(a_registration_without_a_place_refuses),
         TEST(who_goes_before_it_has_a_place_gives_it_back),
+        TEST(a_place_is_given_back_until_it_is_known_to_be_free),
+        TEST(who_gets_no_place_in_time_gives_it_back),
         TEST(a_registration_that_ends_while_it_is_asked),
         TEST(a_state_says_what_its_registration_claims),
         TEST(a_state_is_applied_and_its_hash_known),

@@ -5,7 +5,10 @@
  * its socket until the store has heard of it.
  *
  *     admitting ──> open ──> leaving ──> left
+ *         ├─────────────────────┘         │
  *         └───────────────────────────────┘
+ *
+ * One that never opened leaves nothing but a place, where it may have one.
  */
 #include "agent.h"
 
@@ -31,11 +34,12 @@ static const struct {
     unsigned next;
     void (*enter)(struct agent *agent);
 } rules[AGENT_STATES] = {
-    /*                    name         may move to                     on entry */
-    [AGENT_ADMITTING] = { "admitting", TO(AGENT_OPEN) | TO(AGENT_LEFT), NULL   },
-    [AGENT_OPEN]      = { "open",      TO(AGENT_LEAVING),               join   },
-    [AGENT_LEAVING]   = { "leaving",   TO(AGENT_LEFT),                  leave  },
-    [AGENT_LEFT]      = { "left",      0,                               let_go },
+    /*                    name         may move to                        on entry */
+    [AGENT_ADMITTING] = { "admitting", TO(AGENT_OPEN) | TO(AGENT_LEAVING)
+                                                      | TO(AGENT_LEFT),   NULL   },
+    [AGENT_OPEN]      = { "open",      TO(AGENT_LEAVING),                  join   },
+    [AGENT_LEAVING]   = { "leaving",   TO(AGENT_LEFT),                     leave  },
+    [AGENT_LEFT]      = { "left",      0,                                  let_go },
 };
 /* clang-format on */
 
@@ -56,6 +60,7 @@ static void join(struct agent *agent)
     snprintf(agent->log.context, sizeof agent->log.context, "conn=%" PRIu64 " dialect=fleet id=%s",
              ws_number(agent->ws), agent->id);
     log_info(&agent->log, "agent.join", "realm=%s", log_quote(realm->name, strlen(realm->name)));
+    agent->has_joined = true;
     deadline_clear(&agent->limit);
     deadline_clear(&agent->retry);
     HASH_ADD(hh, realm->agents, id, FLEET_ID_LEN, agent);
@@ -65,7 +70,7 @@ static void join(struct agent *agent)
     ws_continue(agent->ws);
 }
 
-static void leave(struct agent *agent)
+static void leave_open(struct agent *agent)
 {
     HASH_DELETE(hh, agent->realm->agents, agent);
     agent->fleet->node->metrics.fleet_agents--;
@@ -77,13 +82,24 @@ static void leave(struct agent *agent)
     agent_leave(agent);
 }
 
+/* Whatever is asked for it. */
 static void let_go(struct agent *agent)
 {
     deadline_clear(&agent->limit);
     deadline_clear(&agent->retry);
     auth_cancel(&agent->check);
     auth_release(&agent->hold);
-    agent_drop_seat(agent);
+    store_cancel(&agent->op);
+}
+
+static void leave(struct agent *agent)
+{
+    if (agent->has_joined) {
+        leave_open(agent);
+    } else {
+        let_go(agent);
+        agent_leave_seat(agent);
+    }
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------- */
@@ -113,6 +129,12 @@ void agent_kick(struct agent *agent, enum fleet_kick kick)
              "reason=%s", kicks[kick].name);
     agent_enter(agent, AGENT_LEAVING);
     ws_close(agent->ws, kicks[kick].reason);
+}
+
+void agent_stay_out(struct agent *agent)
+{
+    assert(agent->state == AGENT_ADMITTING);
+    agent_enter(agent, agent->seat != NULL ? AGENT_LEAVING : AGENT_LEFT);
 }
 
 void agent_settle_down(struct agent *agent)
@@ -156,7 +178,7 @@ static void on_close(struct ws *ws, enum ws_end how, enum close_reason reason, v
         log_info(&agent->log, "agent.leave", "reason=%s", close_label(reason));
     agent->ws = NULL;
     if (agent->state == AGENT_ADMITTING)
-        agent_enter(agent, AGENT_LEFT);
+        agent_stay_out(agent);
     else if (agent->state == AGENT_OPEN)
         agent_enter(agent, AGENT_LEAVING);
     agent->is_closed = true;

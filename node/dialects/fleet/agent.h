@@ -52,6 +52,7 @@ struct agent {
     struct fleet *fleet;
     struct fleet_realm *realm; /* NULL: not admitted */
     struct ws *ws;             /* NULL: not opened yet, or closed */
+    bool has_joined;           /* it is open, or was */
     bool is_closed;
     struct list node;  /* fleet->agents */
     UT_hash_handle hh; /* realm->agents, while it is open */
@@ -102,6 +103,7 @@ extern const struct ws_ops agent_ws_ops;
 struct agent *agent_create(struct fleet *fleet, struct slice ticket, const struct peer *peer);
 void agent_enter(struct agent *agent, enum agent_state to);
 void agent_kick(struct agent *agent, enum fleet_kick kick);
+void agent_stay_out(struct agent *agent); /* the end of one that is not admitted yet */
 
 /* Everything that was asked for in its name is taken back; its tasks end. */
 void agent_destroy(struct agent **agent);
@@ -136,11 +138,10 @@ void agent_refuse(struct agent *agent);
 /* The id of the registration whose key that is; nothing: it is a key like any. */
 struct slice agent_registration(const struct identity *identity);
 
-/* Opens the agent, or refuses it, when it is known whether there is a place. */
+/* Opens the agent, or turns it away, when it is known whether there is a place. Until then it may have one. */
 void agent_take_seat(struct agent *agent, struct slice registration);
 void agent_keep_seat(struct agent *agent); /* the store may not have it any more */
 void agent_leave_seat(struct agent *agent);
-void agent_drop_seat(struct agent *agent); /* of an agent that has not opened */
 
 /* What of the state is not as its registration claims; NULL: all is. */
 const char *agent_broken_claim(const struct agent *agent, const struct fleet_state_message *state);

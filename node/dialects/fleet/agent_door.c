@@ -26,7 +26,7 @@ void agent_arrive(struct http_request *request, void *ctx)
 
 static void turn_away(struct agent *agent, enum close_reason reason)
 {
-    agent_enter(agent, AGENT_LEFT);
+    agent_stay_out(agent);
     ws_close(agent->ws, reason);
 }
 

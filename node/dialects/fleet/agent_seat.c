@@ -135,16 +135,6 @@ void agent_leave_seat(struct agent *agent)
         seat_queue(agent, &seat_kind);
 }
 
-void agent_drop_seat(struct agent *agent)
-{
-    if (agent->seat == NULL)
-        return;
-    store_cancel(&agent->op);
-    fleet_dismiss(agent->fleet->node->store, agent_realm(agent), slice_of(agent->seat),
-                  agent_id(agent), NULL, NULL, NULL);
-    forget_seat(agent);
-}
-
 /* ---- claims -------------------------------------------------------------------------------------------------- */
 
 /* Is it what is claimed? What is not claimed may be anything. */
