@@ -235,6 +235,26 @@ static void who_gets_no_place_in_time_gives_it_back(void **state)
     assert_true(list_is_empty(&fake.fleet->agents));
 }
 
+static void who_gets_a_place_while_the_node_drains_goes_elsewhere(void **state)
+{
+    static const enum result results[] = { RESULT_OK, RESULT_UNCERTAIN };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(results); i++) {
+        struct ws *ws;
+
+        fake.id_count = 0;
+        rig.node.is_draining = false;
+        ws = arrive_registered();
+        rig.node.is_draining = true;
+        answer_admit(results[i], "{}");
+        rig_expect("dismiss A from 7", "close 4003 agent_shutdown");
+        gone(ws);
+        answer("dismiss", RESULT_OK);
+        assert_true(list_is_empty(&fake.fleet->agents));
+    }
+}
+
 static void a_registration_that_ends_while_it_is_asked(void **state)
 {
     struct ws *ws = arrive_registered();
@@ -826,6 +846,7 @@ int main(void)
         TEST(who_goes_before_it_has_a_place_gives_it_back),
         TEST(a_place_is_given_back_until_it_is_known_to_be_free),
         TEST(who_gets_no_place_in_time_gives_it_back),
+        TEST(who_gets_a_place_while_the_node_drains_goes_elsewhere),
         TEST(a_registration_that_ends_while_it_is_asked),
         TEST(a_state_says_what_its_registration_claims),
         TEST(a_state_is_applied_and_its_hash_known),

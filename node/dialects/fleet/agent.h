@@ -131,6 +131,8 @@ static inline struct slice agent_owner(const struct agent *agent)
 void agent_arrive(struct http_request *request, void *fleet);
 void agent_admit(struct agent *agent); /* on entering AGENT_ADMITTING's socket */
 
+/* The ends of one that is not admitted yet. */
+void agent_turn_away(struct agent *agent, enum close_reason reason);
 void agent_refuse(struct agent *agent);
 
 /* ---- agent_seat ------------------------------------------------------------------------------------- */

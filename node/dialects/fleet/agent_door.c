@@ -24,7 +24,7 @@ void agent_arrive(struct http_request *request, void *ctx)
 
 /* ---- the answers ------------------------------------------------------------------------------------ */
 
-static void turn_away(struct agent *agent, enum close_reason reason)
+void agent_turn_away(struct agent *agent, enum close_reason reason)
 {
     agent_stay_out(agent);
     ws_close(agent->ws, reason);
@@ -35,7 +35,7 @@ void agent_refuse(struct agent *agent)
     agent->fleet->node->metrics.fleet_auth_failures[FLEET_AUDIENCE_AGENT]++;
     log_peer(LOG_WARN, &agent->log, "agent.refused", "what=%s",
              agent->ticket != NULL ? "key" : "registration");
-    turn_away(agent, CLOSE_AGENT_REFUSED);
+    agent_turn_away(agent, CLOSE_AGENT_REFUSED);
 }
 
 static void on_key_ended(struct auth_hold *hold)
@@ -58,7 +58,7 @@ static void let_in(struct agent *agent, struct identity *identity)
     if (identity != NULL)
         registration = agent_registration(identity);
     if (agent->fleet->node->is_draining || uv_random(NULL, NULL, dice, sizeof dice, 0, NULL) != 0) {
-        turn_away(agent, CLOSE_AGENT_SHUTDOWN);
+        agent_turn_away(agent, CLOSE_AGENT_SHUTDOWN);
         return;
     }
     hex_write(dice, sizeof dice, agent->id);
@@ -114,7 +114,7 @@ static void on_late(struct deadline *deadline)
     struct agent *agent = LIST_ENTRY(deadline, struct agent, limit);
 
     agent->fleet->node->metrics.limits[LIMIT_HANDSHAKE_TIME]++;
-    turn_away(agent, CLOSE_STORE_DOWN);
+    agent_turn_away(agent, CLOSE_STORE_DOWN);
 }
 
 /* With shared keys switched off nobody comes but with a registration's. */

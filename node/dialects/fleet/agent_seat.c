@@ -38,19 +38,27 @@ static void forget_seat(struct agent *agent)
     agent->seat = NULL;
 }
 
+/* All places are taken, or it has ended. */
+static void refuse(struct agent *agent)
+{
+    forget_seat(agent);
+    agent_refuse(agent);
+}
+
 static void on_admitted(enum result result, const struct fleet_registration *registration,
                         void *ctx)
 {
     struct agent *agent = ctx;
 
-    if (agent_may_retry(result)) {
+    if (result != RESULT_OK && !agent_may_retry(result)) {
+        refuse(agent);
+    } else if (agent->fleet->node->is_draining) { /* those that are open have been told */
+        agent_turn_away(agent, CLOSE_AGENT_SHUTDOWN);
+    } else if (result != RESULT_OK) {
         deadline_set(agent->fleet->deadlines, &agent->retry, ASK_AGAIN_MS, on_ask_again);
-    } else if (result == RESULT_OK) {
+    } else {
         agent->claims = slice_dup(registration->claims);
         agent_enter(agent, AGENT_OPEN);
-    } else { /* all places are taken, or it has ended */
-        forget_seat(agent);
-        agent_refuse(agent);
     }
 }
 
