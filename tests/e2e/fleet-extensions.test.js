@@ -7,7 +7,7 @@ import { until } from './lib/process.js';
 
 const said = ({ status, text }) => `${status} ${text}`;
 const rejected = (status, cause) => `${status} ${refusal(cause)}`;
-const OPTIONS = 1; // of the features that an agent may announce
+const OPTIONS = 1, METADATA = 2; // of the features that an agent may announce
 const REFUSED = { code: 4001, reason: '' };
 
 // ---- rooms ------------------------------------------------------------------------------------------------
@@ -58,6 +58,29 @@ test('fleet: metadata is shown by all nodes, and ends with its room', { timeout:
   assert.equal((await fleet.create({ type: 'match', roomId: 'm' })).status, 201);
   await until('there is another one', async () => (await fleet.rest('GET', '/v1/rooms/m')).status === 200);
   assert.equal((await fleet.get('/v1/rooms/m')).metadata, undefined);
+});
+
+test('fleet: what an agent says of its room stands in place of what was put to it', { timeout: 60000 }, async (t) => {
+  const fleet = await startFleet(t);
+  const [agent] = await fleet.join({ name: 'a', features: METADATA });
+  agent.addRoom('m', 'match', { metadata: { mode: 'ctf', 2: 'two' } });
+  agent.addRoom('plain', 'match');
+  await agent.inStep();
+  for (const id of ['m', 'plain']) assert.equal(said(await fleet.rest('PUT', `/v1/rooms/${id}/metadata`, { map: 'sand' })), `200 ${OK}`);
+  const shown = async (node, query = '') => {
+    const { json } = await fleet.rest('GET', `/v1/rooms${query}`, undefined, { node });
+    return Object.fromEntries(json.data.map(({ id, metadata }) => [id, metadata]));
+  };
+  const put = { map: 'sand' }, own = { 2: 'two', mode: 'ctf' };
+  for (const node of fleet.replicas) {
+    assert.deepEqual(await shown(node), { m: own, plain: put });
+    assert.deepEqual(await shown(node, '?meta=mode:ctf'), { m: own });
+    assert.deepEqual(await shown(node, '?meta=map:sand'), { plain: put });
+    assert.deepEqual((await fleet.rest('GET', '/v1/rooms/m', undefined, { node })).json.data.metadata, own);
+  }
+  agent.find('m').metadata = {};
+  await agent.inStep();
+  for (const node of fleet.replicas) assert.deepEqual(await shown(node), { m: put, plain: put });
 });
 
 // ---- tokens -------------------------------------------------------------------------------------------------

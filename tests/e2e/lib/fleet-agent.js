@@ -8,6 +8,9 @@ import { until } from './process.js';
 export const SENTINEL = 'rivalis-fleet.v1';
 const RETRY = { firstMs: 500, mostMs: 30000 };
 
+/** As State has them: { key, value }. */
+const labelsOf = (object) => Object.entries(object).map(([key, value]) => ({ key, value }));
+
 const byUnits = (a, b) => (a < b ? -1 : Number(a > b));
 
 /** What a command does to an agent, and what is acknowledged. */
@@ -140,8 +143,9 @@ export class Agent {
     const full = poll.knownHash !== hash;
     const state = { reqId: poll.reqId, full, seq: ++this.seq, hash };
     if (!full && more.full !== true) return { ...state, ...more };
-    const labels = Object.entries(snapshot.labels).map(([key, value]) => ({ key, value }));
-    return { ...state, ...snapshot, labels, ...(this.features && { features: this.features }), ...more };
+    const labels = labelsOf(snapshot.labels);
+    const rooms = snapshot.rooms.map((room) => ({ ...room, metadata: labelsOf(room.metadata ?? {}) }));
+    return { ...state, ...snapshot, labels, rooms, ...(this.features && { features: this.features }), ...more };
   }
 
   answer(poll, more) {
@@ -154,8 +158,9 @@ export class Agent {
     return id === undefined ? undefined : this.rooms.find((room) => room.id === id);
   }
 
-  addRoom(id, type, { connections = 0, origin = 'local' } = {}) {
-    this.rooms.push({ id, type, connections, origin });
+  /** `metadata`: an object of texts, which an unmodified one does not have. */
+  addRoom(id, type, { connections = 0, origin = 'local', metadata } = {}) {
+    this.rooms.push({ id, type, connections, origin, ...(metadata && { metadata }) });
   }
 
   removeRoom(id) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Protocol 3 of @rivalis/fleet as its agents speak it, by protobufjs: outer frames, messages, and an agent's hash. What
-// goes beyond it (State.features, Cmd.options) is there for agents that are told to know it.
+// goes beyond it (State.features, Cmd.options, SyncRoom.metadata) is there for agents that are told to know it.
 import { createHash } from 'node:crypto';
 import protobuf from 'protobufjs';
 
@@ -11,7 +11,10 @@ const { root } = protobuf.parse(`
   message Poll { optional string reqId = 1; optional string knownHash = 2; optional string status = 3; }
   message Label { optional string key = 1; optional string value = 2; }
   message Capacity { optional int32 maxConnections = 1; optional int32 maxRooms = 2; }
-  message SyncRoom { optional string id = 1; optional string type = 2; optional uint32 connections = 3; optional string origin = 4; }
+  message SyncRoom {
+    optional string id = 1; optional string type = 2; optional uint32 connections = 3; optional string origin = 4;
+    repeated Label metadata = 5;
+  }
   message State {
     optional string reqId = 1; optional bool full = 2; optional uint32 seq = 3; optional string hash = 4;
     optional string name = 5; optional string processUid = 6; optional string agentVersion = 7;
