@@ -120,13 +120,12 @@ static void on_late(struct deadline *deadline)
 /* With shared keys switched off nobody comes but with a registration's. */
 static bool may_be_good(const struct agent *agent)
 {
-    static const char registration[] = "frt_";
     size_t len = strlen(agent->ticket);
 
     if (len == 0 || len > AGENT_TICKET_MAX || strcmp(agent->ticket, agent_ws_ops.protocols[0]) == 0)
         return false;
     return agent->fleet->node->config->fleet_shared_keys ||
-           strncmp(agent->ticket, registration, sizeof registration - 1) == 0;
+           strncmp(agent->ticket, FLEET_REGISTRATION_KEY, strlen(FLEET_REGISTRATION_KEY)) == 0;
 }
 
 void agent_admit(struct agent *agent)

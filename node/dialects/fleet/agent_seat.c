@@ -15,10 +15,9 @@ enum { ASK_AGAIN_MS = 500 };
 
 struct slice agent_registration(const struct identity *identity)
 {
-    static const char prefix[] = "registration:";
-    size_t len = sizeof prefix - 1;
+    size_t len = strlen(FLEET_REGISTRATION_SUBJECT);
 
-    if (strncmp(identity->subject, prefix, len) != 0)
+    if (strncmp(identity->subject, FLEET_REGISTRATION_SUBJECT, len) != 0)
         return (struct slice){ NULL, 0 };
     return slice_of(identity->subject + len);
 }

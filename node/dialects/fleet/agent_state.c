@@ -8,7 +8,7 @@
 #include "agent.h"
 #include "base/mem.h"
 
-enum { EVENT_MAX = 64 * 1024 * 1024, NO_POLL = 0 };
+enum { NO_POLL = 0 };
 
 struct touch_item {
     struct agent_item item;
@@ -100,7 +100,7 @@ static void on_stale_read(enum result result, const struct model_view *view, voi
         agent_item_done(agent);
         return;
     }
-    buf_init(&event, EVENT_MAX);
+    buf_init(&event, FLEET_EVENT_MAX);
     fleet_stale_event(&event, found->instance, agent_id(agent), found->synced_ms,
                       slice_of(found->renamed), slice_of(found->metadata));
     fleet_stale(store_of(agent), agent_realm(agent), agent_id(agent), agent_owner(agent),

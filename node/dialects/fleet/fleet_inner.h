@@ -19,6 +19,10 @@
  * A realm's fleet is made when somebody needs it, and stays while the node lives: it beats for the node, and
  * sweeps what dead nodes left.
  */
+/* What a registration's key begins with, and in its identity the subject, before the registration's id. */
+#define FLEET_REGISTRATION_KEY     "frt_"
+#define FLEET_REGISTRATION_SUBJECT "registration:"
+
 struct fleet_metadata;
 struct fleet_model;
 struct agent;

@@ -6,8 +6,6 @@
 #include "base/mem.h"
 #include "order.h"
 
-enum { EVENT_MAX = 64 * 1024 * 1024 };
-
 void parting_init(struct parting *parting, const struct parted *parted)
 {
     const struct fleet_instance *instance = parted->instance;
@@ -15,7 +13,7 @@ void parting_init(struct parting *parting, const struct parted *parted)
     *parting = (struct parting){ .bases = xcalloc(instance->room_count + 1, sizeof(struct slice)) };
     for (size_t i = 0; i < instance->room_count; i++)
         parting->bases[i] = instance->rooms[i].base;
-    buf_init(&parting->event, EVENT_MAX);
+    buf_init(&parting->event, FLEET_EVENT_MAX);
     fleet_leave_event(&parting->event, instance, parted->id, parted->synced_ms);
     parting->leaving = (struct fleet_leaving){
         .id = parted->id,

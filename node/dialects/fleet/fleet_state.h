@@ -75,6 +75,9 @@ void fleet_instance_rest(struct buf *out, const struct fleet_instance *instance,
 
 void fleet_types_write(struct buf *out, const struct fleet_instance *instance); /* roomTypes */
 
+/* Longer than an event of any instance that fits. */
+enum { FLEET_EVENT_MAX = 64 * 1024 * 1024 };
+
 /* InstanceInfo with raw room ids, as instance:leave has it, within its event: "event: instance:leave\ndata: …\n\n". */
 void fleet_leave_event(struct buf *out, const struct fleet_instance *instance, struct slice id,
                        int64_t synced_ms);

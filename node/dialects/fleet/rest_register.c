@@ -27,7 +27,6 @@ enum {
     LABEL_UNITS_MAX = 64,
 };
 #define TTL_MAX_MS (10ll * 365 * 24 * 3600 * 1000)
-#define KEY_PREFIX "frt_"
 
 /* A registration whose key is not there yet. */
 struct rest_registering {
@@ -53,7 +52,7 @@ static struct store *store_of(const struct rest_call *call)
 
 static struct slice subject_of(struct slice id, char room[KEY_ID_MAX + 1])
 {
-    snprintf(room, KEY_ID_MAX + 1, "registration:%.*s", (int)id.len, id.data);
+    snprintf(room, KEY_ID_MAX + 1, FLEET_REGISTRATION_SUBJECT "%.*s", (int)id.len, id.data);
     return slice_of(room);
 }
 
@@ -169,7 +168,7 @@ static void invent(struct rest_registering *registering)
     if (uv_random(NULL, NULL, bytes, sizeof bytes, 0, NULL) != 0)
         abort();
     hex_write(bytes, ID_BYTES, registering->id);
-    buf_add_text(&registering->key, KEY_PREFIX);
+    buf_add_text(&registering->key, FLEET_REGISTRATION_KEY);
     base64url_encode(&registering->key,
                      (struct slice){ (const char *)bytes + ID_BYTES, KEY_BYTES });
 }
