@@ -5,10 +5,8 @@
  * be taken again.
  */
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/mem.h"
+#include "kinds.h"
 #include "relay_notice.h"
 #include "relay_time.h"
 #include "relay_wire.h"
@@ -77,37 +75,23 @@ static void read_notice(struct slice text)
     buf_fini(&out);
 }
 
+static void read_of_mod(struct slice text)
+{
+    read_message(text, &(struct relay_sender){ RELAY_MOD, "s", "c" });
+}
+
+static void read_of_bot(struct slice text)
+{
+    read_message(text, &(struct relay_sender){ RELAY_BOT, NULL, NULL });
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct relay_sender mod = { RELAY_MOD, "s", "c" };
-    static const struct relay_sender bot = { RELAY_BOT, NULL, NULL };
-    struct slice text = { NULL, size > 0 ? size - 1 : 0 };
-    char *copy;
+    static const struct fuzz_kind kinds[] = {
+        { 'h', read_handshake }, { 'm', read_of_mod }, { 'b', read_of_bot },
+        { 't', read_time },      { 'n', read_notice },
+    };
 
-    if (size == 0)
-        return 0;
-    copy = xmalloc(size); /* of its own, so that reading too far is noticed */
-    memcpy(copy, data + 1, size - 1);
-    text.data = copy;
-    switch (data[0]) {
-    case 'h':
-        read_handshake(text);
-        break;
-    case 'm':
-        read_message(text, &mod);
-        break;
-    case 'b':
-        read_message(text, &bot);
-        break;
-    case 't':
-        read_time(text);
-        break;
-    case 'n':
-        read_notice(text);
-        break;
-    default:
-        break;
-    }
-    free(copy);
+    fuzz_read(data, size, kinds, sizeof kinds / sizeof kinds[0]);
     return 0;
 }
