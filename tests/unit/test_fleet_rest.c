@@ -299,6 +299,23 @@ static void test_a_chunked_body_has_the_same_bound(void **state)
     assert_true(reply.has_ended);
 }
 
+static void test_too_many_connections_of_one_client(void **state)
+{
+    static const char forwarded[] = "X-Forwarded-For: 192.0.2.1\r\n";
+    struct client first = rig.client;
+
+    (void)state;
+    rig.fixture.config.trust_proxy = true;
+    rig.fixture.config.max_conns_per_ip = 1;
+    rig_ask("GET /hello", forwarded, NULL);
+    client_open(&rig.client, &rig.fixture);
+    rig.tokens = 0; /* nor does the throttle have a say */
+    rig_expect("a second one", "POST /v1/rooms", forwarded, "{}", 503, REJECTED("UNAVAILABLE"));
+    assert_true(reply_has("Retry-After: 1\r\n") && reply.has_ended);
+    rig_expect("nowhere", "GET /v1/nope", forwarded, NULL, 503, REJECTED("UNAVAILABLE"));
+    close(first.fd);
+}
+
 /* ---- bodies --------------------------------------------------------------------------------------------------- */
 
 static void test_bodies(void **state)
@@ -659,6 +676,7 @@ int main(void)
         CASE(test_redis_is_away),
         CASE(test_throttle_then_key_then_body_then_handler),
         CASE(test_a_chunked_body_has_the_same_bound),
+        CASE(test_too_many_connections_of_one_client),
         CASE(test_bodies),
         CASE(test_commands),
         CASE(test_outcomes),

@@ -152,13 +152,17 @@ static void handle(struct http_request *request, void *ctx)
         call_begin(call);
 }
 
-/* Its body is too large, broken, or does not come. */
+/* Its body is too large, broken, or does not come (who asks is to hear first whether he may); or its client has
+ * too many connections, and nobody is to look any further. */
 static void handle_refused(struct http_request *request, int status, void *ctx)
 {
     struct rest_call *call = call_create(ctx, request);
 
     call->refused = status;
-    call_begin(call);
+    if (status == 503)
+        rest_refuse_and_close(call, REST_UNAVAILABLE);
+    else
+        call_begin(call);
 }
 
 static uint32_t body_max(void *ctx)
