@@ -2,6 +2,8 @@
 /* /v1 but for creating rooms and streams: routes, who may, paths, documents, conditions, other origins, bodies. */
 #include "fleet_rest_rig.h"
 
+#include <sys/mman.h>
+
 struct row {
     const char *name, *request, *headers, *body;
     int status;
@@ -417,14 +419,32 @@ static bool is_held_order(void *ctx)
     return rig.held != NULL;
 }
 
-static void test_a_caller_that_goes_does_not_wait(void **state)
+static void open_log(const char *path)
 {
+    struct why why = { "" };
+
+    if (!log_open(path, LOG_TEXT, LOG_INFO, &why))
+        fail_msg("%s", why.text);
+}
+
+static void test_a_caller_that_goes_does_not_wait_and_is_audited(void **state)
+{
+    char path[64], log[4096] = "";
+    int file = memfd_create("log", MFD_CLOEXEC);
+
     (void)state;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    open_log(path);
     rig.is_holding = true;
     client_send(&rig.client, S("DELETE /v1/rooms/hall HTTP/1.1\r\nHost: x\r\n" KEY "\r\n"));
     support_wait(&rig.fixture.loop, is_held_order, NULL, SUPPORT_WAIT_MS, "the order");
     client_close(&rig.client);
     assert_null(rig.held->ctx);
+    open_log(NULL);
+    assert_true(pread(file, log, sizeof log - 1, 0) > 0);
+    assert_non_null(strstr(log, " fleet.audit method=DELETE path=/v1/rooms/hall key=key#"));
+    assert_non_null(strstr(log, " outcome=499\n"));
+    close(file);
     client_open(&rig.client, &rig.fixture);
 }
 
@@ -680,7 +700,7 @@ int main(void)
         CASE(test_bodies),
         CASE(test_commands),
         CASE(test_outcomes),
-        CASE(test_a_caller_that_goes_does_not_wait),
+        CASE(test_a_caller_that_goes_does_not_wait_and_is_audited),
         CASE(test_metadata),
         CASE(test_origins),
         CASE(test_preflights),

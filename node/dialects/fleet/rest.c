@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "origin.h"
 
+enum { STATUS_GONE = 499 }; /* of a call whose caller went away, in its line of audit */
+
 static const struct config *config_of(const struct rest *rest)
 {
     return rest->fleet->node->config;
@@ -118,10 +120,12 @@ void rest_call_free(struct rest_call **call_ref)
     free(call);
 }
 
+/* What it asked for goes on, where it has begun. */
 static void on_gone(void *ctx)
 {
     struct rest_call *call = ctx;
 
+    rest_audit(call, STATUS_GONE);
     rest_call_free(&call);
 }
 

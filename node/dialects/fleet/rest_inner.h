@@ -149,6 +149,9 @@ struct http_stream_ops;
 struct http_stream *rest_stream(struct rest_call *call, const struct http_stream_head *head,
                                 const struct http_stream_ops *ops, void *ctx);
 
+/* A line of the log for what may change something. Answers write it; so does a call that ends without one. */
+void rest_audit(const struct rest_call *call, int status);
+
 /* Appends the header line that says when it is. */
 void rest_date_add(const struct rest_call *call, struct buf *out);
 

@@ -97,7 +97,7 @@ static void add_path(struct buf *out, struct slice path)
 }
 
 /* Each line of who has a key; strangers, who may ask as often as they like, write so many and no more. */
-static void audit(const struct rest_call *call, int status)
+void rest_audit(const struct rest_call *call, int status)
 {
     char address[PEER_TEXT_SIZE];
     struct buf line;
@@ -145,7 +145,7 @@ void rest_reply_raw(struct rest_call *call, const struct http_reply *reply)
 
     make_headers(call, reply->headers, &headers);
     whole.headers = headers.data;
-    audit(call, reply->status);
+    rest_audit(call, reply->status);
     http_reply(call->request, &whole);
     rest_call_free(&call); /* the body may be the call's */
     buf_fini(&headers);
@@ -160,7 +160,7 @@ struct http_stream *rest_stream(struct rest_call *call, const struct http_stream
 
     make_headers(call, head->headers, &headers);
     whole.headers = headers.data;
-    audit(call, head->status);
+    rest_audit(call, head->status);
     stream = http_stream_open(call->request, &whole, ops, ctx);
     rest_call_free(&call);
     buf_fini(&headers);
