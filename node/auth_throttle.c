@@ -16,7 +16,7 @@
 #include "base/mem.h"
 
 struct source_address {
-    uint8_t ip[16];
+    struct peer subscriber;
     int64_t full_us; /* clock_us() time */
     UT_hash_handle hh;
 };
@@ -25,22 +25,12 @@ struct throttle {
     struct source_address *addresses;
 };
 
-static const uint8_t v4_mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-static void address_of(const struct peer *peer, uint8_t ip[16])
-{
-    memcpy(ip, peer->ip, 16);
-    if (memcmp(ip, v4_mapped, sizeof v4_mapped) != 0)
-        memset(ip + 8, 0, 8);
-}
-
 static struct source_address *find(const struct throttle *throttle, const struct peer *peer)
 {
+    struct peer subscriber = peer_subscriber(peer);
     struct source_address *address;
-    uint8_t ip[16];
 
-    address_of(peer, ip);
-    HASH_FIND(hh, throttle->addresses, ip, sizeof ip, address);
+    HASH_FIND(hh, throttle->addresses, &subscriber, sizeof subscriber, address);
     return address;
 }
 
@@ -97,7 +87,7 @@ void throttle_count(struct throttle *throttle, const struct peer *peer, const st
         if (HASH_COUNT(throttle->addresses) >= THROTTLE_PEERS_MAX)
             forget(throttle, throttle->addresses);
         address = xcalloc(1, sizeof *address);
-        address_of(peer, address->ip);
+        address->subscriber = peer_subscriber(peer);
         address->full_us = now;
     }
     if (address->full_us < now)
@@ -106,5 +96,5 @@ void throttle_count(struct throttle *throttle, const struct peer *peer, const st
     address->full_us += cost_us(rate);
     if (address->full_us > limit)
         address->full_us = limit;
-    HASH_ADD(hh, throttle->addresses, ip, sizeof address->ip, address);
+    HASH_ADD(hh, throttle->addresses, subscriber, sizeof address->subscriber, address);
 }

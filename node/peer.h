@@ -16,4 +16,7 @@ void peer_format(const struct peer *peer, char out[PEER_TEXT_SIZE]);
 bool peer_parse(struct peer *peer_out, const char *text);
 bool peer_equals(const struct peer *a, const struct peer *b);
 
+/* What is counted for a peer: its IPv4 address, or the /64 of its IPv6 address, which is what one subscriber has. */
+struct peer peer_subscriber(const struct peer *peer);
+
 #endif

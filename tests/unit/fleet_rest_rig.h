@@ -67,6 +67,7 @@ static struct rig {
 
     enum result result; /* of the store: RESULT_OK, or everything ends so */
     int tokens;         /* of the throttle */
+    char throttled[64]; /* whose they are */
     enum result describe, registered, added, revoked, unregistered;
     struct fleet_change changes[RIG_INSTANCES];
     struct buf records[RIG_INSTANCES];
@@ -211,21 +212,30 @@ void rate_peek(struct store *store, struct slice realm, struct slice subject,
                struct store_op **slot)
 {
     (void)store;
-    assert_true(slice_is(realm, "all") && slice_is(subject, "fleet ::"));
+    assert_true(slice_is(realm, "all"));
+    snprintf(rig.throttled, sizeof rig.throttled, "%.*s", (int)subject.len, subject.data);
     assert_int_equal(limit->count, 10);
     assert_int_equal(limit->period_ms, 60000);
     assert_int_equal(tokens, 1);
     op_new(answer_peek, ctx, slot)->on.rate = done;
 }
 
+static void answer_take(struct store_op *op)
+{
+    enum result result = rig.tokens < 1 ? RESULT_REFUSED : RESULT_OK;
+
+    rig.tokens -= result == RESULT_OK;
+    op->on.rate(rig.result != RESULT_OK ? rig.result : result, 0, op->ctx);
+}
+
 void rate_take(struct store *store, struct slice realm, struct slice subject,
                const struct rate_limit *limit, uint32_t tokens, rate_taken_fn *done, void *ctx,
                struct store_op **slot)
 {
-    (void)store, (void)realm, (void)limit;
-    assert_true(slice_is(subject, "fleet ::"));
-    assert_true(done == NULL && ctx == NULL && slot == NULL);
-    rig.tokens -= (int)tokens;
+    (void)store, (void)limit;
+    assert_true(slice_is(realm, "all") && slice_is(subject, rig.throttled));
+    assert_int_equal(tokens, 1);
+    op_new(answer_take, ctx, slot)->on.rate = done;
 }
 
 static void answer_read(struct store_op *op)

@@ -245,6 +245,48 @@ static void test_the_throttle_takes_one_for_each_failure_and_stops_everybody(voi
     assert_int_equal(rig.tokens, 1);
 }
 
+/* Both came when there was one token: only one of them is told that its key is none. */
+static void test_guesses_at_a_time_do_not_pass_the_throttle(void **state)
+{
+    static const char guess[] = "GET /v1/stats HTTP/1.1\r\nHost: x\r\n\r\n";
+    struct client first = rig.client;
+
+    (void)state;
+    rig.tokens = 1;
+    client_open(&rig.client, &rig.fixture);
+    assert_int_equal(send(first.fd, guess, sizeof guess - 1, 0), sizeof guess - 1);
+    assert_int_equal(send(rig.client.fd, guess, sizeof guess - 1, 0), sizeof guess - 1);
+    reply_take(false);
+    int second = reply.status;
+
+    close(rig.client.fd);
+    rig.client = first;
+    reply_take(false);
+    assert_int_equal(second + reply.status, 401 + 429);
+    assert_int_equal(rig.tokens, 0);
+    assert_int_equal(rig.fleet.node->metrics.limits[LIMIT_FLEET_LOGINS], 1);
+    assert_int_equal(rig.fleet.node->metrics.fleet_auth_failures[FLEET_AUDIENCE_ADMIN], 2);
+}
+
+static void test_the_throttle_counts_subscribers(void **state)
+{
+    static const struct {
+        const char *headers, *want;
+    } rows[] = {
+        { "", "fleet ::" },
+        { "X-Forwarded-For: 192.0.2.1\r\n", "fleet 192.0.2.1" },
+        { "X-Forwarded-For: 2001:db8:1:2:3::4\r\n", "fleet 2001:db8:1:2::" },
+    };
+
+    (void)state;
+    rig.fixture.config.trust_proxy = true;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rig_expect("a failure", "GET /v1/stats", rows[i].headers, NULL, 401,
+                   REJECTED("UNAUTHORIZED"));
+        assert_string_equal(rig.throttled, rows[i].want);
+    }
+}
+
 static void test_redis_is_away(void **state)
 {
     static const char *const requests[] = { "GET /v1/stats", "GET /v1/rooms/hall", "POST /v1/rooms",
@@ -693,6 +735,8 @@ int main(void)
         CASE(test_without_the_api_there_is_nothing),
         CASE(test_keys),
         CASE(test_the_throttle_takes_one_for_each_failure_and_stops_everybody),
+        CASE(test_guesses_at_a_time_do_not_pass_the_throttle),
+        CASE(test_the_throttle_counts_subscribers),
         CASE(test_redis_is_away),
         CASE(test_throttle_then_key_then_body_then_handler),
         CASE(test_a_chunked_body_has_the_same_bound),

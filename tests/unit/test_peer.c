@@ -52,6 +52,30 @@ static void test_equality(void **state)
     assert_false(peer_equals(&a, &c));
 }
 
+static void test_subscribers(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        { "192.0.2.1", "192.0.2.1" },
+        { "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+        { "2001:db8:1:2::", "2001:db8:1:2::" },
+        { "::1", "::" },
+        { "::", "::" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct peer peer, subscriber;
+        char text[PEER_TEXT_SIZE];
+
+        assert_true(peer_parse(&peer, cases[i].text));
+        subscriber = peer_subscriber(&peer);
+        peer_format(&subscriber, text);
+        assert_string_equal(text, cases[i].want);
+    }
+}
+
 static void test_a_bad_text_changes_nothing(void **state)
 {
     struct peer peer, before;
@@ -68,6 +92,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_subscribers),
         cmocka_unit_test(test_a_bad_text_changes_nothing),
     };
 

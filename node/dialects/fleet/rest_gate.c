@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who may: the throttle of the client's address first, which all nodes share and which nobody passes while it is empty,
- * not even with a good key; then the key, from the configuration or from Redis. Each failure takes a token.
+ * not even with a good key; then the key, from the configuration or from Redis. A key that is none takes a token;
+ * when others have taken the last one since it was looked for, the answer is that of the throttle.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,9 +23,10 @@ static struct node *node_of(const struct rest_call *call)
 
 static struct slice subject_of(const struct rest_call *call, char room[SUBJECT_SIZE])
 {
+    struct peer subscriber = peer_subscriber(http_peer(call->request));
     char address[PEER_TEXT_SIZE];
 
-    peer_format(http_peer(call->request), address);
+    peer_format(&subscriber, address);
     snprintf(room, SUBJECT_SIZE, "fleet %s", address);
     return slice_of(room);
 }
@@ -40,21 +42,32 @@ static void log_failure(const struct rest_call *call, const char *what)
              rest_method_name(call), log_quote(path.data, path.len));
 }
 
-void rest_gate_refuse(struct rest_call *call)
-{
-    char subject[SUBJECT_SIZE];
-
-    rate_take(node_of(call)->store, THROTTLE_REALM, subject_of(call, subject), &throttle, 1, NULL,
-              NULL, NULL);
-    node_of(call)->metrics.fleet_auth_failures[FLEET_AUDIENCE_ADMIN]++;
-    log_failure(call, "failed");
-    rest_refuse(call, REST_UNAUTHORIZED);
-}
-
 static void refuse_throttled(struct rest_call *call)
 {
     log_failure(call, "throttled");
     rest_refuse(call, REST_AUTH_THROTTLED);
+}
+
+static void on_taken(enum result result, uint32_t retry_ms, void *ctx)
+{
+    struct rest_call *call = ctx;
+
+    (void)retry_ms;
+    if (result == RESULT_REFUSED) {
+        refuse_throttled(call);
+        return;
+    }
+    log_failure(call, "failed");
+    rest_refuse(call, REST_UNAUTHORIZED);
+}
+
+void rest_gate_refuse(struct rest_call *call)
+{
+    char subject[SUBJECT_SIZE];
+
+    node_of(call)->metrics.fleet_auth_failures[FLEET_AUDIENCE_ADMIN]++;
+    rate_take(node_of(call)->store, THROTTLE_REALM, subject_of(call, subject), &throttle, 1,
+              on_taken, call, &call->op);
 }
 
 void rest_gate_pass(struct rest_call *call, const struct credential_digest *digest,

@@ -88,9 +88,10 @@ static void mock_take_token(struct mock *mock)
 {
     static const struct rate_limit limit = { MOCKS_PER_S_AND_ADDRESS, 1000 };
     struct session *session = mock->session;
+    struct peer subscriber = peer_subscriber(&sio_handshake(session->socket)->peer);
     char address[PEER_TEXT_SIZE], subject[SUBJECT_SIZE];
 
-    peer_format(&sio_handshake(session->socket)->peer, address);
+    peer_format(&subscriber, address);
     snprintf(subject, sizeof subject, "architus-mock-%s", address);
     rate_take(session->app->node->store, sio_realm(session->socket), slice_of(subject), &limit, 1,
               on_taken, mock, &mock->taking);
