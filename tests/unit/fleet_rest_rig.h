@@ -63,6 +63,7 @@ static struct rig {
     struct client client;
     struct store_op *ops[RIG_OPS];
     size_t op_count;
+    void (*unanswered)(struct store_op *op); /* what stays open until nobody waits for it */
     uv_idle_t turn;
 
     enum result result; /* of the store: RESULT_OK, or everything ends so */
@@ -157,19 +158,23 @@ int64_t store_now_ms(const struct store *store)
 /* Everything that was asked is answered in the next turn. */
 static void on_turn(uv_idle_t *turn)
 {
-    size_t count = rig.op_count;
+    size_t count = rig.op_count, kept = 0;
 
     for (size_t i = 0; i < count; i++) {
         struct store_op *op = rig.ops[i];
 
+        if (op->slot != NULL && op->answer == rig.unanswered) {
+            rig.ops[kept++] = op;
+            continue;
+        }
         if (op->slot != NULL) {
             *op->slot = NULL;
             op->answer(op);
         }
         free(op);
     }
-    memmove(rig.ops, rig.ops + count, (rig.op_count - count) * sizeof rig.ops[0]);
-    rig.op_count -= count;
+    memmove(rig.ops + kept, rig.ops + count, (rig.op_count - count) * sizeof rig.ops[0]);
+    rig.op_count -= count - kept;
     if (rig.op_count == 0)
         uv_idle_stop(turn);
 }
@@ -336,6 +341,10 @@ void credential_revoke(struct store *store, enum credential_kind kind, struct sl
     (void)store, (void)realm;
     assert_int_equal(kind, CREDENTIAL_AGENT);
     assert_null(fingerprint);
+    if (done == NULL) { /* nobody wants to know */
+        buf_add_text(&rig.notes, "revoke\n");
+        return;
+    }
     buf_printf(&rig.notes, "revoke %.*s\n", (int)subject_.len, subject_.data);
     op_new(answer_revoked, ctx, slot)->on.revoked = done;
 }

@@ -64,12 +64,49 @@ static void test_what_fails_leaves_no_key(void **state)
     rig_expect_notes("no key", "register default {} seats=1 expires=0\n");
     rig.registered = RESULT_UNCERTAIN;
     rig_expect("perhaps one", REGISTER, KEY JSON, "{}", 504, REJECTED("COMMAND_TIMEOUT"));
-    buf_clear(&rig.notes);
+    rig_expect_notes("taken back", "register default {} seats=1 expires=0\nrevoke\nunregister\n");
+    rig.registered = RESULT_CONFLICT;
+    rig_expect("another's", REGISTER, KEY JSON, "{}", 503, REJECTED("UNAVAILABLE"));
+    rig_expect_notes("not taken from it", "register default {} seats=1 expires=0\n");
     rig.registered = RESULT_OK;
     rig.added = RESULT_UNCERTAIN;
     rig_expect("perhaps a key", REGISTER, KEY JSON, "{}", 504, REJECTED("COMMAND_TIMEOUT"));
     rig_expect_notes("taken back", "register default {} seats=1 expires=0\n"
-                                   "key default registration: expires=0\nunregister\n");
+                                   "key default registration: expires=0\nrevoke\nunregister\n");
+    rig.added = RESULT_UNAVAILABLE;
+    rig_expect("no key", REGISTER, KEY JSON, "{}", 503, REJECTED("UNAVAILABLE"));
+    rig_expect_notes("taken back, too", "register default {} seats=1 expires=0\n"
+                                        "key default registration: expires=0\n"
+                                        "revoke\nunregister\n");
+}
+
+static bool has_notes(void *ctx)
+{
+    return slice_is(buf_slice(&rig.notes), ctx);
+}
+
+static void test_a_caller_that_goes_takes_it_along(void **state)
+{
+    static char registered[] = "register default {} seats=1 expires=0\n",
+                keyed[] = "register default {} seats=1 expires=0\n"
+                          "key default registration: expires=0\n";
+    const struct {
+        void (*unanswered)(struct store_op *op);
+        char *notes;
+    } rows[] = { { answer_registered, registered }, { answer_added, keyed } };
+    char want[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        rig.unanswered = rows[i].unanswered;
+        client_send(&rig.client,
+                    S(REGISTER " HTTP/1.1\r\nHost: x\r\n" KEY JSON "Content-Length: 2\r\n\r\n{}"));
+        support_wait(&rig.fixture.loop, has_notes, rows[i].notes, SUPPORT_WAIT_MS, "the step");
+        client_close(&rig.client);
+        snprintf(want, sizeof want, "%srevoke\nunregister\n", rows[i].notes);
+        rig_expect_notes("taken back", want);
+        client_open(&rig.client, &rig.fixture);
+    }
 }
 
 static void test_the_key_goes_before_its_registration(void **state)
@@ -98,6 +135,7 @@ int main(void)
         CASE(test_a_key_comes_behind_its_registration),
         CASE(test_what_is_refused),
         CASE(test_what_fails_leaves_no_key),
+        CASE(test_a_caller_that_goes_takes_it_along),
         CASE(test_the_key_goes_before_its_registration),
     };
 

@@ -5,6 +5,8 @@
  *
  *     POST    the registration, then its key: a key is never there without its claims
  *     DELETE  the key, then the registration
+ *
+ * What a POST has begun and cannot tell, because its caller goes or Redis does not answer, it takes back.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,22 +30,15 @@ enum {
 };
 #define TTL_MAX_MS (10ll * 365 * 24 * 3600 * 1000)
 
-/* A registration whose key is not there yet. */
+/* A registration whose key has not been told yet. */
 struct rest_registering {
+    struct store *store;
+    const struct fleet_realm *realm;
+    bool is_begun; /* it may be there, and so may its key: nobody knows them unless they are told */
     char id[2 * ID_BYTES + 1];
     struct buf claims, key;
     int64_t max_instances, ttl_ms, expires_ms;
 };
-
-void rest_registering_forget(struct rest_registering **registering)
-{
-    if (*registering == NULL)
-        return;
-    buf_fini(&(*registering)->claims);
-    buf_fini(&(*registering)->key);
-    free(*registering);
-    *registering = NULL;
-}
 
 static struct store *store_of(const struct rest_call *call)
 {
@@ -54,6 +49,31 @@ static struct slice subject_of(struct slice id, char room[KEY_ID_MAX + 1])
 {
     snprintf(room, KEY_ID_MAX + 1, FLEET_REGISTRATION_SUBJECT "%.*s", (int)id.len, id.data);
     return slice_of(room);
+}
+
+/* As DELETE does, but nobody waits for it. */
+static void take_back(const struct rest_registering *registering)
+{
+    struct slice id = slice_of(registering->id), realm = slice_of(registering->realm->name);
+    char room[KEY_ID_MAX + 1];
+
+    credential_revoke(registering->store, CREDENTIAL_AGENT, subject_of(id, room), realm, NULL, NULL,
+                      NULL, NULL);
+    fleet_unregister(registering->store, realm, id, NULL, NULL, NULL);
+}
+
+void rest_registering_forget(struct rest_registering **registering_ref)
+{
+    struct rest_registering *registering = *registering_ref;
+
+    if (registering == NULL)
+        return;
+    *registering_ref = NULL;
+    if (registering->is_begun)
+        take_back(registering);
+    buf_fini(&registering->claims);
+    buf_fini(&registering->key);
+    free(registering);
 }
 
 /* ---- what it may say ------------------------------------------------------------------------------------ */
@@ -179,12 +199,11 @@ static void on_key_added(enum result result, void *ctx)
     struct rest_registering *registering = call->registering;
     struct buf data;
 
-    if (result != RESULT_OK) { /* nobody has the key: the registration is of no use */
-        fleet_unregister(store_of(call), slice_of(call->realm->name), slice_of(registering->id),
-                         NULL, NULL, NULL);
+    if (result != RESULT_OK) {
         rest_fail(call, result);
         return;
     }
+    registering->is_begun = false; /* it stays */
     buf_init(&data, 256);
     buf_printf(&data, "{\"id\":\"%s\",\"key\":\"%.*s\"}", registering->id,
                (int)registering->key.len, registering->key.data);
@@ -205,6 +224,7 @@ static void on_registered(enum result result, void *ctx)
     };
 
     if (result != RESULT_OK) {
+        registering->is_begun = result == RESULT_UNCERTAIN;
         rest_fail(call, result);
         return;
     }
@@ -224,6 +244,7 @@ static void registering_start(struct rest_call *call)
     if (registering->ttl_ms > 0)
         registering->expires_ms = store_now_ms(store_of(call)) + registering->ttl_ms;
     registration.expires_ms = registering->expires_ms;
+    registering->is_begun = true;
     fleet_register(store_of(call), slice_of(call->realm->name), &registration, on_registered, call,
                    &call->op);
 }
@@ -233,6 +254,8 @@ void rest_register(struct rest_call *call)
     struct rest_registering *registering = xcalloc(1, sizeof *registering);
 
     call->registering = registering;
+    registering->store = store_of(call);
+    registering->realm = call->realm;
     buf_init(&registering->claims, FLEET_CLAIMS_MAX);
     buf_init(&registering->key, KEY_MAX_LEN);
     invent(registering);
