@@ -131,6 +131,23 @@ static void test_ids(void **state)
     client_expect(&rig.client, "48\r\nid: 5.0\n" TWO "id: 5.1\n" ONE "\r\n");
 }
 
+/* All rooms of an instance may be in one event. */
+static void test_an_id_of_a_very_large_event(void **state)
+{
+    static const char begin[] = "2100008\r\nid: 5.0\nxxx";
+    size_t len = 33 * 1024 * 1024;
+    char *large = xcalloc(1, len + 1);
+
+    (void)state;
+    memset(large, 'x', len);
+    open_stream(EVENTS "?ids=1", KEY);
+    client_expect(&rig.client, CONNECTED);
+    assert_int_equal(tell(5, large), HUB_WRITTEN);
+    client_read(&rig.client);
+    assert_int_equal(strncmp(rig.client.got, begin, sizeof begin - 1), 0);
+    free(large);
+}
+
 static void test_resumed_within_an_entry(void **state)
 {
     (void)state;
@@ -438,6 +455,7 @@ int main(void)
         CASE(test_head_has_the_headers),
         CASE(test_other_origins),
         CASE(test_ids),
+        CASE(test_an_id_of_a_very_large_event),
         CASE(test_resumed_within_an_entry),
         CASE(test_resumed_behind_an_entry),
         CASE(test_a_log_without_the_entry_is_not_resumed),

@@ -322,6 +322,11 @@ static void writes_the_pages_documents(void **state)
                       slice_of("{\"x\":{\"a\":\"b\"},\"hall\":{\"mode\":\"ctf\"}}"));
     says(&out, "event: instance:stale\ndata: " US1_HEAD "hall\"," US1_TAIL
                ",\"metadata\":{\"mode\":\"ctf\"}" US1_REST "\n\n");
+    out.max = out.len - 1; /* it does not fit with what was put to its rooms */
+    buf_clear(&out);
+    fleet_stale_event(&out, instance, slice_of(ID), 1795220212277, nothing,
+                      slice_of("{\"x\":{\"a\":\"b\"},\"hall\":{\"mode\":\"ctf\"}}"));
+    says(&out, "event: instance:stale\ndata: " US1_HEAD "hall\"," US1_TAIL US1_REST "\n\n");
     buf_clear(&out);
     fleet_leave_event(&out, instance, slice_of(ID), 1795220212277);
     says(&out, "event: instance:leave\ndata: " US1_HEAD "hall\"," US1_TAIL US1_REST "\n\n");

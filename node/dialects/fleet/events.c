@@ -22,8 +22,12 @@ enum {
     PATIENCE_MS = 5000, /* until the log is heard */
     FINDING_MS = 1000,  /* … and then until the entry is found that a client had last */
     PENDING_MAX = 256 * 1024,
+    OUT_KEPT = 64 * 1024, /* what few events want; more goes at once */
     KEEP_MS = 24 * 3600 * 1000,
 };
+
+/* An entry is one string of Redis', which has no longer ones; each of its events is longer than its id. */
+#define ENTRY_MAX ((size_t)512 * 1024 * 1024)
 
 struct events {
     struct list node; /* rest->streams */
@@ -187,8 +191,8 @@ static struct slice event_next(struct slice *rest)
     return event;
 }
 
-/* An id before each event; those that its client has are left out. */
-static struct slice with_ids(struct events *events, uint64_t number, struct slice payload)
+/* An id before each event; those that its client has are left out. False: they do not fit. */
+static bool add_ids(struct events *events, uint64_t number, struct slice payload)
 {
     bool is_cut = number == events->after_number;
 
@@ -202,7 +206,7 @@ static struct slice with_ids(struct events *events, uint64_t number, struct slic
                    (unsigned long long)index);
         buf_add_slice(&events->out, event);
     }
-    return buf_slice(&events->out);
+    return !events->out.has_overflowed;
 }
 
 /* False: it is over. */
@@ -214,16 +218,35 @@ static bool events_resume(struct events *events, uint64_t number)
     return false;
 }
 
+/* There are entries that its client cannot have. */
+static void events_miss(struct events *events, uint64_t missed)
+{
+    log_peer(LOG_INFO, NULL, "fleet.events_gap", "missed=%llu", (unsigned long long)missed);
+    if (events->call != NULL)
+        events_refuse(events, REST_EVENTS_TRIMMED);
+    else
+        events_end(events);
+}
+
 static enum hub_take on_entry(struct hub_listener *listener, const struct hub_entry *entry)
 {
     struct events *events = LIST_ENTRY(listener, struct events, listener);
     struct slice text = frame_slice(entry->frame);
+    bool is_written;
 
     if (events->call != NULL && !events_resume(events, entry->number))
         return HUB_FULL;
-    if (events->has_ids)
-        text = with_ids(events, entry->number, text);
-    if (events_write(events, text))
+    if (events->has_ids) {
+        if (!add_ids(events, entry->number, text)) {
+            events_miss(events, 1);
+            return HUB_FULL;
+        }
+        text = buf_slice(&events->out);
+    }
+    is_written = events_write(events, text);
+    if (events->out.size > OUT_KEPT)
+        buf_fini(&events->out);
+    if (is_written)
         return HUB_WRITTEN;
     http_stream_ask(events->stream);
     return HUB_FULL;
@@ -231,13 +254,7 @@ static enum hub_take on_entry(struct hub_listener *listener, const struct hub_en
 
 static void on_gap(struct hub_listener *listener, uint64_t missed)
 {
-    struct events *events = LIST_ENTRY(listener, struct events, listener);
-
-    log_peer(LOG_INFO, NULL, "fleet.events_gap", "missed=%llu", (unsigned long long)missed);
-    if (events->call != NULL)
-        events_refuse(events, REST_EVENTS_TRIMMED);
-    else
-        events_end(events);
+    events_miss(LIST_ENTRY(listener, struct events, listener), missed);
 }
 
 static const struct hub_listener_ops from_now = {
@@ -294,7 +311,7 @@ static struct events *events_create(struct rest_call *call)
     events->call = call;
     events->has_ids = slice_is(http_query(call->request, "ids"), "1");
     deadline_init(&events->ping);
-    buf_init(&events->out, 2 * CHANNEL_PAYLOAD_MAX);
+    buf_init(&events->out, 2 * ENTRY_MAX);
     list_append(&call->rest->streams, &events->node);
     call->rest->stream_count++;
     node_of(events)->metrics.fleet_streams++;

@@ -145,8 +145,8 @@ void fleet_leave_event(struct buf *out, const struct fleet_instance *instance, s
     buf_add_text(out, "\n\n");
 }
 
-void fleet_stale_event(struct buf *out, const struct fleet_instance *instance, struct slice id,
-                       int64_t synced_ms, struct slice renamed, struct slice metadata)
+static void write_stale(struct buf *out, const struct fleet_instance *instance, struct slice id,
+                        int64_t synced_ms, struct slice renamed, struct slice metadata)
 {
     struct fleet_metadata *described = fleet_metadata_create(metadata);
     struct buf name;
@@ -164,4 +164,14 @@ void fleet_stale_event(struct buf *out, const struct fleet_instance *instance, s
     buf_add_text(out, "\n\n");
     buf_fini(&name);
     fleet_metadata_destroy(&described);
+}
+
+void fleet_stale_event(struct buf *out, const struct fleet_instance *instance, struct slice id,
+                       int64_t synced_ms, struct slice renamed, struct slice metadata)
+{
+    write_stale(out, instance, id, synced_ms, renamed, metadata);
+    if (!out->has_overflowed)
+        return;
+    buf_clear(out);
+    write_stale(out, instance, id, synced_ms, renamed, (struct slice){ NULL, 0 });
 }

@@ -81,7 +81,8 @@ enum { FLEET_EVENT_MAX = 64 * 1024 * 1024 };
 /* InstanceInfo with raw room ids, as instance:leave has it, within its event: "event: instance:leave\ndata: …\n\n". */
 void fleet_leave_event(struct buf *out, const struct fleet_instance *instance, struct slice id,
                        int64_t synced_ms);
-/* The whole InstanceInfo in the event instance:stale; `renamed` as in struct fleet_change, `metadata` likewise. */
+/* The whole InstanceInfo in the event instance:stale, into what is empty; `renamed` as in struct fleet_change, `metadata`
+ * likewise: it is left out when the event would not fit with it, for nothing bounds it as states are. */
 void fleet_stale_event(struct buf *out, const struct fleet_instance *instance, struct slice id,
                        int64_t synced_ms, struct slice renamed, struct slice metadata);
 
