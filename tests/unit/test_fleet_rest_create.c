@@ -209,6 +209,11 @@ static void test_places(void **state)
     expect_order(PLACED("\"instanceId\":null"), "create r match id=- %s\n", match);
     expect_order(PLACED("\"instanceId\":7"), "create r match id=- %s\n", match);
     expect_order(PLACED("\"instanceId\":\"\""), "create r match id=- %s\n", match);
+    /* an agent may be called "-" */
+    expect_order(PLACED("\"processUid\":\"-\""), "create r match uid=- %s\n", match);
+    expect_order(PLACED("\"processUid\":null"), "create r match id=- %s\n", match);
+    expect_order(PLACED("\"processUid\":7"), "create r match id=- %s\n", match);
+    expect_order(PLACED("\"processUid\":\"\""), "create r match id=- %s\n", match);
     expect_order(PLACED("\"processUid\":\"p_B\",\"force\":true"),
                  "create r match uid=p_B forced %s\n", match);
     expect_order(PLACED("\"processUid\":\"p_B\",\"force\":1"), "create r match uid=p_B %s\n",

@@ -80,17 +80,20 @@ static void add_type(struct rest_placement *placement, struct slice type, struct
 
 /* ---- the rest ---------------------------------------------------------------------------------------------- */
 
+#define NO_ID SLICE_LITERAL("-") /* of an instance; as a processUid an agent may have any text */
+
 /* What is no text names nothing that there is. */
-static struct slice pin_of(struct rest_placement *placement, struct json value)
+static void pin(struct rest_placement *placement, struct json value, struct slice *pinned)
 {
     struct slice text;
 
     if (value.type == JSON_ABSENT)
-        return (struct slice){ NULL, 0 };
-    if (value.type != JSON_STRING || !rest_text_of(value, &placement->texts, &text) ||
-        text.len == 0 || text.len > FLEET_UID_MAX)
-        return SLICE_LITERAL("-");
-    return text;
+        return;
+    if (value.type == JSON_STRING && rest_text_of(value, &placement->texts, &text) &&
+        text.len > 0 && text.len <= FLEET_UID_MAX)
+        *pinned = text;
+    else
+        placement->place.pinned_id = NO_ID;
 }
 
 static enum fleet_strategy strategy_of(struct json value)
@@ -113,8 +116,8 @@ static bool placement_fill(struct rest_placement *placement, const struct json_m
     add_type(placement, type, members[TYPE].value);
     if (!add_labels_of(placement, members[LABELS].value))
         return false;
-    place->pinned_id = pin_of(placement, members[INSTANCE_ID].value);
-    place->pinned_uid = pin_of(placement, members[PROCESS_UID].value);
+    pin(placement, members[INSTANCE_ID].value, &place->pinned_id);
+    pin(placement, members[PROCESS_UID].value, &place->pinned_uid);
     place->is_forced = members[FORCE].value.type == JSON_TRUE;
     place->strategy = strategy_of(members[STRATEGY].value);
     if (needs_options) {
