@@ -209,6 +209,10 @@ static void test_places(void **state)
     expect_order(PLACED("\"instanceId\":null"), "create r match id=- %s\n", match);
     expect_order(PLACED("\"instanceId\":7"), "create r match id=- %s\n", match);
     expect_order(PLACED("\"instanceId\":\"\""), "create r match id=- %s\n", match);
+    expect_order(PLACED("\"labels\":null,\"instanceId\":\"" ID_B "\""),
+                 "create r match id=" ID_B " %s\n", match);
+    expect_order(PLACED("\"labels\":null,\"processUid\":\"p_B\""), "create r match uid=p_B %s\n",
+                 match);
     /* an agent may be called "-" */
     expect_order(PLACED("\"processUid\":\"-\""), "create r match uid=- %s\n", match);
     expect_order(PLACED("\"processUid\":null"), "create r match id=- %s\n", match);

@@ -96,6 +96,12 @@ static void pin(struct rest_placement *placement, struct json value, struct slic
         placement->place.pinned_id = NO_ID;
 }
 
+/* Then nobody looks at the labels. */
+static bool is_pinned(const struct fleet_place *place)
+{
+    return place->pinned_id.data != NULL || place->pinned_uid.data != NULL;
+}
+
 static enum fleet_strategy strategy_of(struct json value)
 {
     if (json_text_is(value, "most-loaded"))
@@ -114,10 +120,10 @@ static bool placement_fill(struct rest_placement *placement, const struct json_m
         members[PROCESS_UID].value.type != JSON_ABSENT)
         return false;
     add_type(placement, type, members[TYPE].value);
-    if (!add_labels_of(placement, members[LABELS].value))
-        return false;
     pin(placement, members[INSTANCE_ID].value, &place->pinned_id);
     pin(placement, members[PROCESS_UID].value, &place->pinned_uid);
+    if (!add_labels_of(placement, members[LABELS].value) && !is_pinned(place))
+        return false;
     place->is_forced = members[FORCE].value.type == JSON_TRUE;
     place->strategy = strategy_of(members[STRATEGY].value);
     if (needs_options) {
