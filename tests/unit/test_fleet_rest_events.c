@@ -6,9 +6,7 @@
 #define HEAD                                                                                       \
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"                        \
     "Transfer-Encoding: chunked\r\nDate: Sat, 21 Nov 2026 00:16:52 GMT\r\n"
-#define HEADERS                                                                                    \
-    "Cache-Control: no-cache, no-transform\r\nConnection: keep-alive\r\n"                          \
-    "X-Accel-Buffering: no\r\n\r\n"
+#define HEADERS   "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n\r\n"
 #define CONNECTED HEAD HEADERS "d\r\n: connected\n\n\r\n"
 
 static void send_to(struct client *client, const char *request, const char *headers)
@@ -106,6 +104,28 @@ static void test_head_has_the_headers(void **state)
     assert_true(reply_has("Content-Type: text/event-stream; charset=utf-8\r\n"));
     assert_int_equal(rig.ear_count, 0);
     rig_expect("and goes on", "GET /v1/stats", KEY, NULL, 200, STATS);
+}
+
+static void test_a_connection_that_ends_with_it(void **state)
+{
+    static const char head[] = "GET /v1/events HTTP/1.0\r\n" KEY "\r\n";
+
+    (void)state;
+    open_stream(EVENTS, KEY "Connection: close\r\n");
+    client_expect(&rig.client,
+                  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                  "Transfer-Encoding: chunked\r\nConnection: close\r\n"
+                  "Date: Sat, 21 Nov 2026 00:16:52 GMT\r\n" HEADERS "d\r\n: connected\n\n\r\n");
+    client_close(&rig.client);
+    wait_ears(0);
+    client_open(&rig.client, &rig.fixture);
+    client_send(&rig.client, slice_of(head));
+    wait_ears(1);
+    listening();
+    client_expect(&rig.client,
+                  "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                  "Connection: close\r\nDate: Sat, 21 Nov 2026 00:16:52 GMT\r\n" HEADERS
+                  ": connected\n\n");
 }
 
 static char origin[] = "https://a.example";
@@ -453,6 +473,7 @@ int main(void)
         CASE(test_nothing_is_said_before_the_log_is_heard),
         CASE(test_pings),
         CASE(test_head_has_the_headers),
+        CASE(test_a_connection_that_ends_with_it),
         CASE(test_other_origins),
         CASE(test_ids),
         CASE(test_an_id_of_a_very_large_event),

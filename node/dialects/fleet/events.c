@@ -134,8 +134,7 @@ static void on_ping_due(struct deadline *deadline)
 static const struct http_stream_head stream_head = {
     .status = 200,
     .type = "text/event-stream; charset=utf-8",
-    .headers = "Cache-Control: no-cache, no-transform\r\nConnection: keep-alive\r\n"
-               "X-Accel-Buffering: no\r\n",
+    .headers = "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n",
     .pending_max = PENDING_MAX,
 };
 
