@@ -15,7 +15,7 @@
  *     rest_gate    throttle, then key
  *     rest_body    POST, PUT, DELETE: is the body one?
  *     rest_read    what is there             rest_page, rest_filter
- *     rest_create  a room is to be made      rest_coerce, rest_place
+ *     rest_create  a room is to be made      rest_coerce, rest_place, rest_pairs
  *     rest_order   other commands
  *     rest_token   short-lived tokens for streams
  *     rest_register  keys for single agents
@@ -208,9 +208,17 @@ bool rest_text_of(struct json value, struct buf *texts, struct slice *text_out);
 /* A number as JavaScript writes it. */
 void rest_write_number(struct buf *out, double number);
 
-/* ---- rest_place: what a body says of the place ------------------------------------------------------------- */
+/* ---- rest_pairs ------------------------------------------------------------------------------------------------- */
 
-enum { REST_METADATA_MAX = 16, REST_METADATA_KEY = 64, REST_METADATA_VALUE = 256 };
+enum { REST_PAIRS_MAX = FLEET_STATE_LABELS };
+struct rest_pairs_limits {
+    size_t count, key_units, value_units; /* count: at most REST_PAIRS_MAX */
+};
+/* Appends {"key":"value",…} without blanks, as the store keeps it: of two with one key the last counts. False: it is no
+ * object of texts, or beyond its limits, and nothing was appended. */
+bool rest_pairs_write(struct json object, const struct rest_pairs_limits *limits, struct buf *out);
+
+/* ---- rest_place: what a body says of the place ------------------------------------------------------------- */
 
 enum { REST_TAGS_MAX = FLEET_STATE_LABELS + 3 };
 struct rest_placement {
@@ -224,7 +232,7 @@ bool rest_placement_read(struct rest_placement *placement, struct json value, st
                          bool needs_options);
 void rest_placement_fini(struct rest_placement *placement);
 
-/* A room's metadata: {string: string}, few and short. Appends it without blanks, as the store keeps it. */
+/* A room's metadata, by rest_pairs_write(). */
 bool rest_metadata_read(struct json value, struct buf *out);
 
 /* ---- rest_token ------------------------------------------------------------------------------------------------ */

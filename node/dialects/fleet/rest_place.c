@@ -8,6 +8,8 @@
 
 #include "rest_inner.h"
 
+enum { METADATA_MAX = 16, METADATA_KEY_UNITS = 64, METADATA_VALUE_UNITS = 256 };
+
 /* ---- tags ---------------------------------------------------------------------------------------------- */
 
 /* A tag of zeros is no hash of anything: no instance has it. */
@@ -19,8 +21,8 @@ static uint8_t *tag_new(struct rest_placement *placement)
 }
 
 /* As in the document of an instance: of two labels with one key the last counts. False: no instance has them all. */
-static bool labels_read(struct rest_placement *placement, struct json object,
-                        struct fleet_label labels[FLEET_STATE_LABELS + 1], size_t *count)
+static bool wanted_labels_read(struct rest_placement *placement, struct json object,
+                               struct fleet_label labels[FLEET_STATE_LABELS + 1], size_t *count)
 {
     struct json name, value;
     size_t offset = 0;
@@ -42,7 +44,7 @@ static void add_labels(struct rest_placement *placement, struct json object)
     struct fleet_label labels[FLEET_STATE_LABELS + 1];
     size_t count = 0;
 
-    if (!labels_read(placement, object, labels, &count)) {
+    if (!wanted_labels_read(placement, object, labels, &count)) {
         tag_new(placement);
         return;
     }
@@ -162,39 +164,13 @@ void rest_placement_fini(struct rest_placement *placement)
 
 /* ---- metadata -------------------------------------------------------------------------------------------------- */
 
-static bool metadata_collect(struct json object, struct buf *texts,
-                             struct fleet_label pairs[REST_METADATA_MAX + 1], size_t *count)
-{
-    struct json name, value;
-    size_t offset = 0;
-
-    while (json_next_member(object, &offset, &name, &value)) {
-        struct fleet_label pair;
-
-        if (!rest_text_of(name, texts, &pair.key) || value.type != JSON_STRING ||
-            !rest_text_of(value, texts, &pair.value) || fleet_units(pair.key) > REST_METADATA_KEY ||
-            fleet_units(pair.value) > REST_METADATA_VALUE)
-            return false;
-        fleet_labels_set(pairs, count, REST_METADATA_MAX, &pair);
-    }
-    return *count <= REST_METADATA_MAX;
-}
-
 bool rest_metadata_read(struct json value, struct buf *out)
 {
-    struct fleet_label pairs[REST_METADATA_MAX + 1];
-    size_t count = 0;
-    struct buf texts;
-    bool is_good;
+    static const struct rest_pairs_limits limits = {
+        .count = METADATA_MAX,
+        .key_units = METADATA_KEY_UNITS,
+        .value_units = METADATA_VALUE_UNITS,
+    };
 
-    if (value.type != JSON_OBJECT)
-        return false;
-    buf_init(&texts, value.raw.len + 1);
-    buf_reserve(&texts, value.raw.len + 1);
-    is_good = metadata_collect(value, &texts, pairs, &count);
-    fleet_labels_arrange(pairs, count);
-    if (is_good)
-        fleet_labels_write(out, pairs, count);
-    buf_fini(&texts);
-    return is_good;
+    return rest_pairs_write(value, &limits, out);
 }

@@ -110,43 +110,18 @@ static bool url_is_good(struct json value)
     return is_good;
 }
 
-static bool labels_read(struct json object, struct buf *texts,
-                        struct fleet_label labels[FLEET_STATE_LABELS + 1], size_t *count)
-{
-    struct json name, value;
-    size_t offset = 0;
-
-    while (json_next_member(object, &offset, &name, &value)) {
-        struct fleet_label label;
-
-        if (!rest_text_of(name, texts, &label.key) || value.type != JSON_STRING ||
-            !rest_text_of(value, texts, &label.value))
-            return false;
-        if (fleet_units(label.key) > LABEL_UNITS_MAX || fleet_units(label.value) > LABEL_UNITS_MAX)
-            return false;
-        fleet_labels_set(labels, count, FLEET_STATE_LABELS, &label);
-    }
-    return *count <= FLEET_STATE_LABELS;
-}
-
 static bool add_labels(struct buf *claims, struct json value)
 {
-    struct fleet_label labels[FLEET_STATE_LABELS + 1];
-    struct buf texts;
-    size_t count = 0;
-    bool is_good;
+    static const struct rest_pairs_limits limits = {
+        .count = FLEET_STATE_LABELS,
+        .key_units = LABEL_UNITS_MAX,
+        .value_units = LABEL_UNITS_MAX,
+    };
 
     if (value.type == JSON_ABSENT)
         return true;
-    buf_init(&texts, value.raw.len + 1);
-    buf_reserve(&texts, value.raw.len + 1); /* it does not move afterwards */
-    is_good = value.type == JSON_OBJECT && labels_read(value, &texts, labels, &count);
-    if (is_good) {
-        buf_add_text(claims, claims->len > 1 ? ",\"labels\":" : "\"labels\":");
-        fleet_labels_write(claims, labels, count);
-    }
-    buf_fini(&texts);
-    return is_good;
+    buf_add_text(claims, claims->len > 1 ? ",\"labels\":" : "\"labels\":");
+    return rest_pairs_write(value, &limits, claims);
 }
 
 static bool whole(struct json value, int64_t min, int64_t max, int64_t *number_out)
