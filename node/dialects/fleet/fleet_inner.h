@@ -109,7 +109,6 @@ struct model_instance {
     char id[FLEET_ID_LEN + 1];
     uint64_t version, join_number;
     char *owner;
-    bool is_stale;
     int64_t synced_ms;
     struct fleet_instance *instance;
     char *renamed;                    /* one '0' or '1' for each room; NULL: none is */

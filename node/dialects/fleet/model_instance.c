@@ -48,7 +48,6 @@ struct model_instance *model_instance_of(const struct fleet_change *change)
     instance->version = change->version;
     instance->join_number = change->join_number;
     instance->owner = slice_dup(change->owner);
-    instance->is_stale = change->is_stale;
     instance->instance = image;
     if (change->renamed.len == image->room_count && image->room_count > 0)
         instance->renamed = slice_dup(change->renamed);

@@ -105,6 +105,8 @@ bool rest_body_judge(struct rest_call *call);
 
 /* ---- rest_reply: each ends the call ------------------------------------------------------------------- */
 
+#define REST_JSON_TYPE "application/json; charset=utf-8"
+
 enum rest_cause {
     REST_VALIDATION,
     REST_UNAUTHORIZED,
@@ -154,6 +156,10 @@ void rest_audit(const struct rest_call *call, int status);
 
 /* Appends the header line that says when it is. */
 void rest_date_add(const struct rest_call *call, struct buf *out);
+
+/* The header line that says which state of the fleet an answer shows. */
+enum { REST_ETAG_SIZE = sizeof "ETag: W/\"\"\r\n" + FLEET_HASH_LEN };
+void rest_etag_write(const char *hash, char line[REST_ETAG_SIZE]);
 
 const char *rest_method_name(const struct rest_call *call);
 

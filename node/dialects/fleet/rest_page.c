@@ -6,7 +6,6 @@
  *
  *     page = {"status":"OK","data": … }        … = one document, or [ document , document ]
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -190,12 +189,10 @@ static void on_ready(void *ctx)
 
 static const struct http_stream_ops page_ops = { .on_ready = on_ready, .on_gone = on_gone };
 
-#define JSON_TYPE "application/json; charset=utf-8"
-
 static void send_whole(struct rest_page *page, struct rest_call *call, const char *headers)
 {
     rest_reply_raw(call, &(struct http_reply){ .status = 200,
-                                               .type = JSON_TYPE,
+                                               .type = REST_JSON_TYPE,
                                                .body = buf_slice(&page->out),
                                                .headers = headers });
     page_destroy(page);
@@ -204,7 +201,7 @@ static void send_whole(struct rest_page *page, struct rest_call *call, const cha
 static void send_streamed(struct rest_page *page, struct rest_call *call, const char *headers)
 {
     const struct http_stream_head head = {
-        .status = 200, .type = JSON_TYPE, .headers = headers, .pending_max = PIECE_BYTES
+        .status = 200, .type = REST_JSON_TYPE, .headers = headers, .pending_max = PIECE_BYTES
     };
 
     page->stream = rest_stream(call, &head, &page_ops, page);
@@ -216,10 +213,10 @@ static void send_streamed(struct rest_page *page, struct rest_call *call, const 
 
 void rest_page_send(struct rest_page *page, struct rest_call *call, const char *hash)
 {
-    char headers[sizeof "ETag: W/\"\"\r\n" + FLEET_HASH_LEN] = "";
+    char headers[REST_ETAG_SIZE] = "";
 
     if (hash != NULL)
-        snprintf(headers, sizeof headers, "ETag: W/\"%s\"\r\n", hash);
+        rest_etag_write(hash, headers);
     buf_add_text(&page->out, "{\"status\":\"OK\",\"data\":");
     if (is_list(page))
         buf_add_byte(&page->out, '[');

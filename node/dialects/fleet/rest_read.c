@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What there is. Each question brings this node's copy up to date first: an answer is never older than the question. */
-#include <stdio.h>
 #include <string.h>
 
 #include "rest_inner.h"
 
 /* ---- conditions ---------------------------------------------------------------------------------------- */
 
-static bool list_has(struct slice list, const char *wanted)
+static bool list_has(struct slice list, struct slice wanted)
 {
     while (list.len > 0) {
         const char *comma = memchr(list.data, ',', list.len);
         size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
 
-        if (slice_is(slice_trim((struct slice){ list.data, len }), wanted))
+        if (slice_equals(slice_trim((struct slice){ list.data, len }), wanted))
             return true;
         len += comma != NULL;
         list = (struct slice){ list.data + len, list.len - len };
@@ -21,18 +20,25 @@ static bool list_has(struct slice list, const char *wanted)
     return false;
 }
 
+/* What stands in such a line. */
+static struct slice tag_in(const char *line)
+{
+    size_t name = sizeof "ETag: " - 1;
+
+    return (struct slice){ line + name, strlen(line) - name - (sizeof "\r\n" - 1) };
+}
+
 /* The caller has this already. True: it has been told so. */
 static bool is_unchanged(struct rest_call *call, const char *hash)
 {
     struct slice known = http_header(call->request, "if-none-match");
-    char tag[sizeof "W/\"\"" + FLEET_HASH_LEN], header[sizeof tag + sizeof "ETag: \r\n"];
+    char header[REST_ETAG_SIZE];
 
     if (known.data == NULL)
         return false;
-    snprintf(tag, sizeof tag, "W/\"%s\"", hash);
-    if (!slice_is(known, "*") && !list_has(known, tag))
+    rest_etag_write(hash, header);
+    if (!slice_is(known, "*") && !list_has(known, tag_in(header)))
         return false;
-    snprintf(header, sizeof header, "ETag: %s\r\n", tag);
     rest_reply_raw(call, &(struct http_reply){ .status = 304, .headers = header });
     return true;
 }
@@ -55,7 +61,7 @@ static void write_stats(struct buf *out, const struct model_view *view)
 static void on_stats(enum result result, const struct model_view *view, void *ctx)
 {
     struct rest_call *call = ctx;
-    char header[sizeof "ETag: W/\"\"\r\n" + FLEET_HASH_LEN];
+    char header[REST_ETAG_SIZE];
     struct buf body;
 
     if (result != RESULT_OK) {
@@ -68,9 +74,9 @@ static void on_stats(enum result result, const struct model_view *view, void *ct
     buf_add_text(&body, "{\"status\":\"OK\",\"data\":");
     write_stats(&body, view);
     buf_add_byte(&body, '}');
-    snprintf(header, sizeof header, "ETag: W/\"%s\"\r\n", view->hash);
+    rest_etag_write(view->hash, header);
     rest_reply_raw(call, &(struct http_reply){ .status = 200,
-                                               .type = "application/json; charset=utf-8",
+                                               .type = REST_JSON_TYPE,
                                                .body = buf_slice(&body),
                                                .headers = header });
     buf_fini(&body);

@@ -13,8 +13,6 @@
 
 enum { DATE_SIZE = 64, AUDIT_MAX = 2048 };
 
-#define JSON_TYPE "application/json; charset=utf-8"
-
 static const struct cause {
     int status;
     const char *name;
@@ -128,6 +126,11 @@ void rest_date_add(const struct rest_call *call, struct buf *out)
         buf_add_text(out, text);
 }
 
+void rest_etag_write(const char *hash, char line[REST_ETAG_SIZE])
+{
+    snprintf(line, REST_ETAG_SIZE, "ETag: W/\"%s\"\r\n", hash);
+}
+
 static void make_headers(const struct rest_call *call, const char *further, struct buf *out)
 {
     buf_init(out, SIZE_MAX); /* an origin, which is bounded by the request's head */
@@ -186,7 +189,7 @@ static void refuse(struct rest_call *call, enum rest_cause cause, bool closes)
     count_limit(call, cause);
     rest_reply_raw(call, &(struct http_reply){
                              .status = causes[cause].status,
-                             .type = JSON_TYPE,
+                             .type = REST_JSON_TYPE,
                              .body = { body, (size_t)len },
                              .headers = causes[cause].headers,
                              .closes = closes,
@@ -220,6 +223,6 @@ void rest_reply(struct rest_call *call, int status, struct slice data)
     }
     buf_add_byte(&body, '}');
     rest_reply_raw(call, &(struct http_reply){
-                             .status = status, .type = JSON_TYPE, .body = buf_slice(&body) });
+                             .status = status, .type = REST_JSON_TYPE, .body = buf_slice(&body) });
     buf_fini(&body);
 }
