@@ -33,7 +33,7 @@ struct http_stream_head {
     size_t pending_max;  /* bytes that may wait; one piece is taken in any case when none do */
 };
 
-/* NULL: there is nothing to write, because it answers a HEAD or the connection has ended; nobody is told. */
+/* NULL: it answers a HEAD, so its head is all of it, and nobody is told anything more. */
 struct http_stream *http_stream_open(struct http_request *request,
                                      const struct http_stream_head *head,
                                      const struct http_stream_ops *ops, void *ctx);
