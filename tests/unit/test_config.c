@@ -375,6 +375,7 @@ static const struct {
     { "no number", "", "FLEET_HEARTBEAT_MS=5s", NUMBER(fleet_heartbeat_ms), 5000 },
     { "an empty variable", "", "FLEET_HEARTBEAT_MS=", NUMBER(fleet_heartbeat_ms), 5000 },
     { "another time", "--command-timeout 1500", "", NUMBER(fleet_command_timeout_ms), 1500 },
+    { "its variable", "", "FLEET_COMMAND_TIMEOUT_MS=1700", NUMBER(fleet_command_timeout_ms), 1700 },
     { "a level", "", "FLEET_LOG_LEVEL=trace", NUMBER(log_level), LOG_DEBUG },
 };
 
@@ -439,6 +440,28 @@ static void the_originals_address_is_added(void **state)
         assert_int_equal(config->addr.count, addresses[i].want != NULL ? 2 : 1);
         if (addresses[i].want != NULL)
             assert_string_equal(config->addr.items[1], addresses[i].want);
+        config_free(&config);
+    }
+}
+
+static void origins_are_a_list(void **state)
+{
+    static const struct {
+        const char *flags, *environment;
+    } rows[] = {
+        { "--cors https://a.example --cors https://b.example", "" },
+        { "--cors https://a.example --cors https://b.example", "FLEET_CORS_ORIGINS=*" },
+        { "", "FLEET_CORS_ORIGINS=https://a.example, https://b.example" },
+        { "", "FLEET_CORS_ORIGINS=*;SIGNALBOX_FLEET_CORS=https://a.example,https://b.example" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct config *config = load_good(rows[i].flags, rows[i].environment);
+
+        assert_int_equal(config->fleet_cors.count, 2);
+        assert_string_equal(config->fleet_cors.items[0], "https://a.example");
+        assert_string_equal(config->fleet_cors.items[1], "https://b.example");
         config_free(&config);
     }
 }
@@ -620,6 +643,7 @@ int main(void)
         cmocka_unit_test(aliases_are_read),
         cmocka_unit_test(alias_bools_are_read),
         cmocka_unit_test(the_originals_address_is_added),
+        cmocka_unit_test(origins_are_a_list),
         cmocka_unit_test(keys_are_lists_that_are_not_shown),
         cmocka_unit_test(production_wants_safe_keys),
         cmocka_unit_test(a_reload_changes_what_it_may),
