@@ -191,7 +191,8 @@ void http_answer_head(struct buf *out, const struct http_request *request,
     add_framing(out, reply, framing);
     if (conn->closes)
         buf_add_slice(out, SLICE_LITERAL("Connection: close\r\n"));
-    else if (request->head.minor == 0)
+    else if (request->head.minor == 0 ||
+             framing == HTTP_BY_CHUNKS) /* readers of streams look for it */
         buf_add_slice(out, SLICE_LITERAL("Connection: keep-alive\r\n"));
     if (request->resource != NULL && request->resource->cross_origin[0] != '\0')
         http_cors_add(request, out);

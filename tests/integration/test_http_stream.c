@@ -86,7 +86,8 @@ static void ask(const char *text)
 
 #define GET "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n"
 #define OPENED                                                                                     \
-    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nX-More: "        \
+    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n"                \
+    "Connection: keep-alive\r\nX-More: "                                                           \
     "1\r\n\r\n"
 
 static void write_text(const char *text)

@@ -5,7 +5,8 @@
 #define EVENTS "GET /v1/events"
 #define HEAD                                                                                       \
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"                        \
-    "Transfer-Encoding: chunked\r\nDate: Sat, 21 Nov 2026 00:16:52 GMT\r\n"
+    "Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n"                                     \
+    "Date: Sat, 21 Nov 2026 00:16:52 GMT\r\n"
 #define HEADERS   "Cache-Control: no-cache, no-transform\r\nX-Accel-Buffering: no\r\n\r\n"
 #define CONNECTED HEAD HEADERS "d\r\n: connected\n\n\r\n"
 
