@@ -5,12 +5,8 @@
 local TOMBSTONES_MAX, TOMBSTONES_CUT = 2048, 1024
 
 local function read_leaving(packed)
-  local id, owner, version, is_orphan, event, bases = struct.unpack('>c16Bc0I8BI4c0I4c0', packed)
-  local list, at = {}, 1
-  while at <= #bases do
-    list[#list + 1], at = struct.unpack('>I2c0', bases, at)
-  end
-  return {id = id, owner = owner, version = version, is_orphan = is_orphan == 1, event = event, bases = list}
+  local id, owner, version, is_orphan, event = struct.unpack('>c16Bc0I8BI4c0', packed)
+  return {id = id, owner = owner, version = version, is_orphan = is_orphan == 1, event = event}
 end
 
 -- A record that is no newer than what the leave is about; renames by others do not count.
@@ -42,7 +38,7 @@ local function bury(id)
   end
 end
 
--- Its claims must be loaded. Names are to be settled, and what is touched written, afterwards.
+-- Those of its bases that are in leaving.bases must be loaded. Names are to be settled, and what is touched written, afterwards.
 local function go(h, leaving)
   local id = h.id
   local facts = redis.call('HGET', FACTS, id)

@@ -8,7 +8,7 @@
 -- but one.
 --
 -- Wants    fleet_all, fleet_meta, fleet_log
--- Returns  load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases, are_ascending), then
+-- Returns  bases_of(id), load_claims(bases), remove_claim(base, id), claim_rooms(us, join, origins, bases, are_ascending), then
 --          add_own(us, bases, origins, told, shared), settle_names(us); release_rooms(us, bases) for one that goes;
 --          know(names, jsons, tails), sort_foreign(), know_foreign(from, till),
 --          tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
@@ -109,6 +109,15 @@ local function find_rooms(id, wanted)
     at = after
   end
   return found
+end
+
+-- The bases of all its rooms.
+local function bases_of(id)
+  local packed, list, at, _ = redis.call('HGET', ROOMS, id) or '', {}, 1
+  while at <= #packed do
+    _, _, list[#list + 1], at = struct.unpack('>BI4I2c0', packed, at)
+  end
+  return list
 end
 
 -- ---- RoomInfo

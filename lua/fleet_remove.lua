@@ -3,7 +3,7 @@
 --
 -- KEYS     see fleet_all
 -- ARGV[1]  leaving    id (16 bytes), owner (behind 1 byte of length), version (8), is orphan (1), the event
---                     instance:leave (behind 4), the bases of its rooms (4, each behind 2)
+--                     instance:leave (behind 4)
 -- ARGV[2]  topic      of the channel of events
 -- ARGV[3]  bounds     see fleet_meta
 --
@@ -32,7 +32,7 @@ if not h then
 elseif not may_go(h, leaving) then
   return {3}
 end
-leaving.bases = release_rooms(leaving.id, leaving.bases)
+leaving.bases = release_rooms(leaving.id, bases_of(leaving.id))
 load_claims(leaving.bases)
 local lost = go(h, leaving)
 settle_names(nil)

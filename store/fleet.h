@@ -49,15 +49,12 @@ struct fleet_room_now {
     bool is_fleets;
 };
 
-/* What is known of an instance that goes: what it leaves behind is worked out from this. */
+/* An instance that goes. Which rooms go with it the store knows. */
 struct fleet_leaving {
     struct slice id;
     struct slice owner; /* the node that is to have it: another one is CONFLICT               */
     uint64_t version;   /* of the record that the rest is about: a newer one is CONFLICT       */
     struct slice event; /* the instance:leave event, whole: "event: …\ndata: …\n\n"           */
-    const struct slice
-        *bases; /* of its rooms, in their order; the same one may stand there twice    */
-    size_t base_count;
     bool
         is_orphan; /* swept, or taken over: only while its owner's lease is over, else CONFLICT      */
 };
@@ -81,7 +78,8 @@ struct fleet_state {
     uint64_t connections;
     uint32_t room_count;
     const struct fleet_room_now
-        *rooms; /* all of them in the record's order: what renames are told by. NULL: none        */
+        *rooms; /* all of them in the record's order: what renames are told by, and what goes
+                              with the instance                                                       */
     struct slice endpoint_url; /* as JSON text, quotes included                                   */
     const uint8_t (*tags)[FLEET_TAG_LEN]; /* different ones, ascending */
     size_t tag_count;
@@ -92,7 +90,9 @@ struct fleet_state {
                               `"rooms":[` …                                                           */
     struct slice rest; /* … and from `]` on. Rooms stand between them with their public ids       */
 
-    /* Against what this owner applied before; nothing, or not known any more: everything is added. */
+    /* Against what this owner applied before (its seq is `base_seq`); nothing, or not known any more: everything is
+     * added, and the document says so. */
+    uint32_t base_seq;
     const struct fleet_room *added; /* in their order */
     size_t added_count;
     const struct fleet_room *changed; /* of another origin; tails do not count */
@@ -120,7 +120,7 @@ struct fleet_applied {
     /* OK: of two rooms made by commands with one base the other's instance, so that it can be told; nothing: none */
     struct slice rival_base, rival;
     struct fleet_removed replaced; /* OK: what was under way to the one that was replaced */
-    /* NOT_FOUND: the record is gone (Redis lost it) though differences were sent: send all.
+    /* NOT_FOUND: differences were sent, and what they are from is not there (Redis lost it): send all.
      * CONFLICT, with an id: an instance of the same processUid is there whose owner is dead: it is to be
      * replaced in the same step (fleet_read() has it). Without: the instance is another node's. */
     struct slice orphan;

@@ -83,6 +83,7 @@ static void pack_numbers(struct buf *out, const struct fleet_state *state)
     fleet_pack_number(out, (uint32_t)state->max_connections, 4);
     fleet_pack_number(out, state->connections, 8);
     fleet_pack_number(out, state->room_count, 4);
+    fleet_pack_number(out, state->base_seq, 4);
 }
 
 static void pack_origin(struct buf *out, bool is_fleets)
@@ -92,7 +93,7 @@ static void pack_origin(struct buf *out, bool is_fleets)
 
 static void pack_rooms(struct buf *out, const struct fleet_state *state)
 {
-    for (size_t i = 0; state->rooms != NULL && i < state->room_count; i++) {
+    for (size_t i = 0; i < state->room_count; i++) {
         pack_origin(out, state->rooms[i].is_fleets);
         fleet_pack_number(out, state->rooms[i].connections, 4);
         fleet_pack_text(out, state->rooms[i].base, 2);
@@ -173,7 +174,8 @@ static void pack_changed(struct buf *out, const struct fleet_state *state)
 
 static void pack_removed(struct buf *out, const struct fleet_state *state)
 {
-    fleet_pack_bases(out, state->removed, state->removed_count);
+    for (size_t i = 0; i < state->removed_count; i++)
+        fleet_pack_text(out, state->removed[i], 2);
 }
 
 static void pack_replaced(struct buf *out, const struct fleet_state *state)

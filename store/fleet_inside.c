@@ -73,26 +73,14 @@ void fleet_pack_text(struct buf *out, struct slice text, size_t length_bytes)
         buf_add_slice(out, text);
 }
 
-void fleet_pack_bases(struct buf *out, const struct slice *bases, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        fleet_pack_text(out, bases[i], 2);
-}
-
 void fleet_pack_leaving(struct buf *out, const struct fleet_leaving *leaving)
 {
-    struct buf bases;
-
     assert(leaving->id.len == FLEET_ID_LEN && leaving->owner.len <= 255);
-    buf_init(&bases, out->max);
-    fleet_pack_bases(&bases, leaving->bases, leaving->base_count);
     buf_add_slice(out, leaving->id);
     fleet_pack_text(out, leaving->owner, 1);
     fleet_pack_number(out, leaving->version, 8);
     fleet_pack_number(out, leaving->is_orphan, 1);
     fleet_pack_text(out, leaving->event, 4);
-    fleet_pack_text(out, buf_slice(&bases), 4);
-    buf_fini(&bases);
 }
 
 void fleet_log_make(struct fleet_log *log, const struct store *store, struct slice realm)

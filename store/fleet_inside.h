@@ -54,7 +54,6 @@ void fleet_start(struct store *store, struct slice realm, const enum fleet_part 
 
 void fleet_pack_number(struct buf *out, uint64_t number, size_t bytes);
 void fleet_pack_text(struct buf *out, struct slice text, size_t length_bytes);
-void fleet_pack_bases(struct buf *out, const struct slice *bases, size_t count);
 void fleet_pack_leaving(struct buf *out, const struct fleet_leaving *leaving);
 
 /* The topic and the bounds of the channel of events, as lua/fleet_log.inc.lua wants them. */

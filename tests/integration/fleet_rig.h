@@ -32,7 +32,7 @@ struct game_room {
 struct game {
     char id[FLEET_ID_LEN + 1], uid[32];
     struct slice owner;
-    uint32_t seq;
+    uint32_t seq, base_seq;
     uint64_t poll, version, join;
     bool is_applied, creates;
     enum fleet_status status;
@@ -184,7 +184,7 @@ static inline struct game rig_reborn(const struct game *game, unsigned number)
     struct game reborn = *game;
 
     snprintf(reborn.id, sizeof reborn.id, "%016x", number);
-    reborn.seq = 0;
+    reborn.seq = reborn.base_seq = 0;
     reborn.poll = reborn.version = reborn.join = 0;
     reborn.is_applied = false;
     reborn.last_count = 0;
@@ -279,6 +279,7 @@ static inline void rig_fill(struct rig_state *made, struct game *game)
         .id = slice_of(game->id),
         .owner = game->owner,
         .seq = game->seq + 1,
+        .base_seq = game->base_seq,
         .poll = ++game->poll,
         .uid = slice_of(game->uid),
         .uid_json = slice_of(game->uid),
@@ -302,7 +303,8 @@ static inline void rig_fill(struct rig_state *made, struct game *game)
     rig_compare(made, game);
     state->record = slice_of(made->record);
     state->digest = slice_of(made->digest);
-    state->document = slice_of(made->document);
+    if (!game->is_applied)
+        state->document = slice_of(made->document);
     state->rest = SLICE_LITERAL("]}");
 }
 
@@ -334,7 +336,7 @@ static inline void rig_note(struct game *game, const struct outcome *outcome)
 {
     if (outcome->result != RESULT_OK)
         return;
-    game->seq++;
+    game->base_seq = ++game->seq;
     game->is_applied = true;
     game->version = outcome->version;
     game->join = outcome->join;
@@ -396,7 +398,6 @@ static inline void rig_on_removed(enum result result, const struct fleet_removed
 
 struct rig_leaving {
     struct fleet_leaving leaving;
-    struct slice bases[ROOMS_MAX];
     char event[128];
 };
 
@@ -404,15 +405,11 @@ static inline void rig_make_leaving(struct rig_leaving *made, const struct game 
 {
     snprintf(made->event, sizeof made->event, "event: instance:leave\ndata: {\"id\":\"%.16s\"}\n\n",
              game->id);
-    for (size_t i = 0; i < game->last_count; i++)
-        made->bases[i] = slice_of(game->last[i].base);
     made->leaving = (struct fleet_leaving){
         .id = slice_of(game->id),
         .owner = game->owner,
         .version = game->version,
         .event = slice_of(made->event),
-        .bases = made->bases,
-        .base_count = game->last_count,
     };
 }
 

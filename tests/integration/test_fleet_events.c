@@ -128,7 +128,7 @@ static void events_are_heard_as_they_come(void **state)
 struct large {
     struct rig_state made;
     struct fleet_room added[LARGE];
-    struct slice bases[LARGE];
+    struct fleet_room_now rooms[LARGE];
     char texts[LARGE][24], tails[LARGE][160];
 };
 
@@ -146,12 +146,13 @@ static void make_large(struct large *large, struct game *game)
 
         snprintf(large->texts[i], sizeof large->texts[i], "room-%zu", i);
         rig_tail(large->tails[i], game, &room);
-        large->bases[i] = slice_of(large->texts[i]);
-        large->added[i] = (struct fleet_room){ .base = large->bases[i],
+        large->rooms[i] =
+            (struct fleet_room_now){ slice_of(large->texts[i]), room.connections, room.is_fleets };
+        large->added[i] = (struct fleet_room){ .base = large->rooms[i].base,
                                                .is_fleets = room.is_fleets,
                                                .tail = slice_of(large->tails[i]) };
     }
-    large->made.state.rooms = NULL;
+    large->made.state.rooms = large->rooms;
     large->made.state.room_count = LARGE;
     large->made.state.added = large->added;
     large->made.state.added_count = LARGE;
@@ -174,8 +175,6 @@ static void a_large_batch_arrives_whole(void **state)
     assert_true(ear.entries > 4);
     rig_note(&game, &outcome);
     rig_make_leaving(&leaving, &game);
-    leaving.leaving.bases = large->bases;
-    leaving.leaving.base_count = LARGE;
     assert_int_equal(rig_remove(&leaving.leaving).result, RESULT_OK);
     expect_heard(&ear, 2 * LARGE + 4);
     hub_leave(hub, &ear.listener, CHANNEL_LEAVE_IN_ORDER);
@@ -255,8 +254,6 @@ static void each_of_many_rooms_is_told_as_it_is(void **state)
 
     rig_note(&game, &outcome);
     rig_make_leaving(&leaving, &game);
-    leaving.leaving.bases = large->bases;
-    leaving.leaving.base_count = LARGE;
     assert_int_equal(rig_remove(&leaving.leaving).result, RESULT_OK);
     buf_add_text(&wanted, "leave 0001; -p_2~room-6@0002:0; ");
     add_all(&wanted, '-');

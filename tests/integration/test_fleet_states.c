@@ -108,6 +108,73 @@ static void a_whole_state_starts_over(void **state)
     rig_expect_events("+c@0001:0; -a@0001:0; sync 2/3/0; ");
 }
 
+/* What Redis has of the fleet is what it was at an earlier time, as after a failover. */
+static const char *const rolled_back[] = { "heads",   "claims", "rooms", "records",
+                                           "renames", "known",  "meta",  "versions" };
+enum { ROLLED_BACK = sizeof rolled_back / sizeof rolled_back[0] };
+
+static void copy_keys(const char *from, const char *to)
+{
+    char command[256];
+
+    for (size_t i = 0; i < ROLLED_BACK; i++) {
+        snprintf(command, sizeof command, "COPY '%s%s' '%s%s' REPLACE", from, rolled_back[i], to,
+                 rolled_back[i]);
+        free(support_redis_command(redis, command));
+    }
+}
+
+static void expect_claims(const char *wanted)
+{
+    char *bases = support_redis_command(redis, "HKEYS '" FLEET_KEY "claims'");
+
+    assert_string_equal(bases, wanted);
+    free(bases);
+}
+
+static void what_redis_lost_is_noticed(void **state)
+{
+    struct game game = rig_game(1);
+    uint64_t version;
+
+    (void)state;
+    rig_add(&game, "x");
+    rig_apply(&game);
+    copy_keys(FLEET_KEY, "kept:");
+    rig_drop(&game, 0);
+    rig_add(&game, "y");
+    rig_apply(&game);
+    version = rig_expect_changes(0, "0001; ");
+    copy_keys("kept:", FLEET_KEY);
+    game.rooms[0].connections = 3; /* the same rooms as in what it applied last */
+    assert_int_equal(rig_try_apply(&game).result, RESULT_NOT_FOUND);
+    rig_expect_changes(version, "0001; ");
+    expect_claims("x");
+    game.is_applied = false;
+    game.last_count = 0;
+    rig_apply(&game);
+    expect_claims("y");
+    rig_leave(&game);
+    expect_claims("");
+}
+
+/* What goes is what is there, not what its owner had told before Redis lost it. */
+static void who_leaves_takes_what_is_there(void **state)
+{
+    struct game game = rig_game(1);
+
+    (void)state;
+    rig_add(&game, "x");
+    rig_apply(&game);
+    copy_keys(FLEET_KEY, "kept:");
+    rig_drop(&game, 0);
+    rig_add(&game, "y");
+    rig_apply(&game);
+    copy_keys("kept:", FLEET_KEY);
+    assert_int_equal(rig_leave(&game).result, RESULT_OK);
+    expect_claims("");
+}
+
 static void a_leave_is_about_the_last_record(void **state)
 {
     struct game game = rig_game(1);
@@ -227,6 +294,8 @@ int main(void)
         cmocka_unit_test_setup(another_nodes_instance_is_left_alone, rig_flush_all),
         cmocka_unit_test_setup(differences_need_what_they_differ_from, rig_flush_all),
         cmocka_unit_test_setup(a_whole_state_starts_over, rig_flush_all),
+        cmocka_unit_test_setup(what_redis_lost_is_noticed, rig_flush_all),
+        cmocka_unit_test_setup(who_leaves_takes_what_is_there, rig_flush_all),
         cmocka_unit_test_setup(a_leave_is_about_the_last_record, rig_flush_all),
         cmocka_unit_test_setup(bases_are_kept_by_one, rig_flush_all),
     };

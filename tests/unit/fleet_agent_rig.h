@@ -143,8 +143,8 @@ void fleet_remove(struct store *store, struct slice realm, const struct fleet_le
 {
     (void)store, (void)realm;
     assert_true(memcmp(leaving->event.data, "event: instance:leave\n", 22) == 0);
-    note("remove %s version=%" PRIu64 " rooms=%zu%s", name_of(leaving->id), leaving->version,
-         leaving->base_count, leaving->is_orphan ? " orphan" : "");
+    note("remove %s version=%" PRIu64 "%s", name_of(leaving->id), leaving->version,
+         leaving->is_orphan ? " orphan" : "");
     op_start("remove", (union op_done){ .removed = done }, ctx, slot);
 }
 

@@ -100,7 +100,7 @@ static void no_acknowledgement_in_time(void **state)
     answer("settle", RESULT_OK);
     rig_expect("c: timeout");
     say_ack(ws, 5, true, false); /* late */
-    rig_expect("remove A version=7 rooms=2", "close 4003 agent_kicked");
+    rig_expect("remove A version=7", "close 4003 agent_kicked");
     left(ws);
 }
 
@@ -114,7 +114,7 @@ static void an_acknowledgement_that_loses_kicks(void **state)
     answer("settle", RESULT_NOT_FOUND);
     rig_expect("settle A/5 done poll=1");
     answer_beat(1); /* Redis has what it had */
-    rig_expect("close 4003 agent_kicked", "c: timeout", "remove A version=7 rooms=2");
+    rig_expect("close 4003 agent_kicked", "c: timeout", "remove A version=7");
     left(ws);
 }
 
@@ -228,7 +228,7 @@ static void who_acknowledges_twice_is_kicked(void **state)
     say_ack(ws, 5, true, false);
     rig_expect("settle A/5 done poll=1", "close 4003 agent_kicked");
     answer("settle", RESULT_OK);
-    rig_expect("c: ok A \"wss://e\"", "remove A version=7 rooms=2");
+    rig_expect("c: ok A \"wss://e\"", "remove A version=7");
     left(ws);
 }
 
@@ -239,7 +239,7 @@ static void commands_end_with_their_agent(void **state)
     (void)state;
     create_here();
     gone(ws);
-    rig_expect("remove A version=7 rooms=2");
+    rig_expect("remove A version=7");
     pass(5000 - 1000); /* no time-out of its own any more, and our guard … */
     rig_expect("settle A/5 timed out poll=0");
     answer("settle", RESULT_OK);
@@ -254,7 +254,7 @@ static void commands_end_when_the_record_has_gone(void **state)
     (void)state;
     create_here();
     gone(ws);
-    rig_expect("remove A version=7 rooms=2");
+    rig_expect("remove A version=7");
     answer_remove(RESULT_OK);
     rig_expect("c: disconnected");
 }
@@ -267,7 +267,7 @@ static void nobody_waits_for_redis_when_the_agent_has_gone(void **state)
     create_here();
     gone(ws);
     answer_remove(RESULT_UNAVAILABLE);
-    rig_expect("remove A version=7 rooms=2", "c: disconnected");
+    rig_expect("remove A version=7", "c: disconnected");
     pass(100);
     answer_remove(RESULT_OK);
     buf_clear(&rig.notes);
@@ -538,7 +538,7 @@ static void what_the_dead_left_is_removed(void **state)
     }
     answer_beat_with(1, "dead");
     answer_model(RESULT_OK);
-    rig_expect("remove A version=3 rooms=0 orphan");
+    rig_expect("remove A version=3 orphan");
     op = take_op("remove");
     model_forget();
     op->done.removed(RESULT_OK, &(struct fleet_removed){ .lost = &lost, .lost_count = 1 }, op->ctx);
@@ -576,8 +576,8 @@ static void a_node_that_stops_takes_its_agents_along(void **state)
     create_here();
     rig.node.is_draining = true;
     fleet_dialect.drain(rig.dialect);
-    rig_expect("streams end", "remove A version=7 rooms=2", "close 4003 agent_shutdown",
-               "remove B version=7 rooms=2", "close 4003 agent_shutdown");
+    rig_expect("streams end", "remove A version=7", "close 4003 agent_shutdown",
+               "remove B version=7", "close 4003 agent_shutdown");
     answer_remove(RESULT_OK);
     rig_expect("c: disconnected");
     answer_remove(RESULT_OK);

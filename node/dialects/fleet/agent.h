@@ -79,7 +79,8 @@ struct agent {
     bool has_seq;
     uint32_t seq;                   /* of the last full state that was taken                      */
     struct fleet_instance *applied; /* what the store has; NULL: nothing, as far as is known      */
-    uint64_t version;               /* of that                                                    */
+    uint32_t applied_seq;           /* of that                                                    */
+    uint64_t version;               /* likewise                                                   */
     bool is_stale;                  /* that one is, in the store                                  */
     int64_t synced_ms;
     char orphan[FLEET_ID_LEN + 1]; /* whom the first in the queue is to replace */

@@ -77,6 +77,7 @@ static void send_state(struct agent *agent, struct fleet_state *state,
         state->document = state->rest = (struct slice){ NULL, 0 };
     state->owner = agent_owner(agent);
     state->seq = item->seq;
+    state->base_seq = agent->applied_seq;
     state->is_repeat = item->item.is_repeat;
     state->poll = item->poll;
     state->rooms = rooms;
@@ -135,6 +136,7 @@ static void take_applied(struct agent *agent, const struct fleet_applied *applie
 
     agent_know_applied(agent, item->instance);
     item->instance = NULL;
+    agent->applied_seq = item->seq;
     agent->version = applied->version;
     agent->synced_ms = store_now_ms(store_of(agent));
     agent->wants_full = false;

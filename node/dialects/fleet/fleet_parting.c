@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "fleet_parting.h"
 
-#include <stdlib.h>
-
-#include "base/mem.h"
 #include "order.h"
 
 void parting_init(struct parting *parting, const struct parted *parted)
 {
-    const struct fleet_instance *instance = parted->instance;
-
-    *parting = (struct parting){ .bases = xcalloc(instance->room_count + 1, sizeof(struct slice)) };
-    for (size_t i = 0; i < instance->room_count; i++)
-        parting->bases[i] = instance->rooms[i].base;
     buf_init(&parting->event, FLEET_EVENT_MAX);
-    fleet_leave_event(&parting->event, instance, parted->id, parted->synced_ms);
+    fleet_leave_event(&parting->event, parted->instance, parted->id, parted->synced_ms);
     parting->leaving = (struct fleet_leaving){
         .id = parted->id,
         .owner = parted->owner,
         .version = parted->version,
         .event = buf_slice(&parting->event),
-        .bases = parting->bases,
-        .base_count = instance->room_count,
     };
 }
 
@@ -38,7 +28,6 @@ void parting_init_known(struct parting *parting, const struct model_instance *kn
 
 void parting_fini(struct parting *parting)
 {
-    free(parting->bases);
     buf_fini(&parting->event);
 }
 

@@ -7,7 +7,6 @@
 /* What the store wants to know of an instance that goes, whoever removes it. */
 struct parting {
     struct fleet_leaving leaving;
-    struct slice *bases;
     struct buf event;
 };
 
