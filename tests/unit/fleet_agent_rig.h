@@ -55,6 +55,7 @@ static struct fleet_rig {
     bool are_beats_held;             /* else Redis answers each */
     struct model_instance *known[4]; /* what the model shows */
     size_t known_count;
+    bool wants_synced; /* the last reading did */
 } fake;
 
 /* ---- names ------------------------------------------------------------------------------------------ */
@@ -298,7 +299,8 @@ void model_destroy(struct fleet_model **model)
 void model_read(struct fleet_model *model, bool wants_synced, model_done_fn *done, void *ctx,
                 struct model_wait **slot)
 {
-    (void)model, (void)wants_synced;
+    (void)model;
+    fake.wants_synced = wants_synced;
     op_start("model", (union op_done){ .model = done }, ctx, slot);
 }
 

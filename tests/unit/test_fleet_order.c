@@ -549,6 +549,43 @@ static void what_the_dead_left_is_removed(void **state)
     assert_int_equal(rig.op_count, 0);
 }
 
+/* Of three one cannot be removed: the others go all the same, and it is tried again when the dead are told of again. */
+static void what_cannot_be_removed_is_passed_over(void **state)
+{
+    (void)state;
+    the_realm();
+    fake.are_beats_held = true;
+    name_of(SLICE_LITERAL("00000000000000f0"));
+    for (int i = 0; i < 3; i++) {
+        answer_beat_with(1, NULL);
+        pass(1000);
+    }
+    model_put("00000000000000f0", "dead", STATE_MESSAGE);
+    answer_beat_with(1, "dead");
+    assert_true(fake.wants_synced);
+    answer_model(RESULT_OK);
+    rig_expect("remove A version=3 orphan");
+    answer_remove(RESULT_UNCERTAIN);
+    assert_false(fake.wants_synced);
+    model_put("00000000000000f1", "dead", STATE_MESSAGE);
+    answer_model(RESULT_OK);
+    rig_expect("remove B version=3 orphan");
+    answer_remove(RESULT_CONFLICT);
+    answer_model(RESULT_OK);
+    rig_expect_nothing();
+    pass(1000);
+    model_forget();
+    model_put("00000000000000f0", "dead", STATE_MESSAGE);
+    answer_beat_with(1, "dead");
+    assert_true(fake.wants_synced);
+    answer_model(RESULT_OK);
+    rig_expect("remove A version=3 orphan");
+    model_forget();
+    answer_remove(RESULT_OK);
+    answer_model(RESULT_OK);
+    assert_int_equal(rig.op_count, 0);
+}
+
 static void a_loss_ends_its_order(void **state)
 {
     struct buf loss;
@@ -648,6 +685,7 @@ int main(void)
         TEST(a_lost_redis_is_noticed),
         TEST(a_beat_that_failed_is_made_again_soon),
         TEST(what_the_dead_left_is_removed),
+        TEST(what_cannot_be_removed_is_passed_over),
         TEST(a_loss_ends_its_order),
         TEST(a_node_that_stops_takes_its_agents_along),
         cmocka_unit_test(orders_are_read_as_they_were_written),

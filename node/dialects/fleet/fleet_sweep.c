@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a dead node left is removed by whoever hears of its death first; the others find it gone. One instance at a
- * time: the next is looked for in the model when the last one has gone. When anything fails the next beat tells
- * of the dead again.
+ * What a dead node left is removed by whoever hears of its death; who comes later finds it gone, so everybody begins
+ * somewhere else. One instance at a time: the next is looked for in the model when the last one has gone. What cannot be
+ * removed is passed over; the next beat tells of the dead again.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,29 +14,67 @@
 
 struct fleet_sweep {
     struct fleet_realm *realm;
-    struct strings dead; /* nodes; empty: it rests */
+    struct strings dead;   /* nodes; empty: it rests                    */
+    struct strings failed; /* instances that could not be removed       */
+    bool has_synced;       /* the model knows when they last answered   */
+    uint32_t dice;
+    char id[FLEET_ID_LEN + 1]; /* of the one that is being removed */
     struct model_wait *reading;
     struct store_op *removing;
     size_t removed;
 };
 
+static void strings_add(struct strings *strings, struct slice text)
+{
+    strings->items = xrealloc(strings->items, (strings->count + 1) * sizeof(char *));
+    strings->items[strings->count++] = slice_dup(text);
+}
+
+static void strings_clear(struct strings *strings)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        free(strings->items[i]);
+    free(strings->items);
+    *strings = (struct strings){ NULL, 0 };
+}
+
+static bool strings_hold(const struct strings *strings, const char *text)
+{
+    for (size_t i = 0; i < strings->count; i++)
+        if (strcmp(strings->items[i], text) == 0)
+            return true;
+    return false;
+}
+
 static void rest(struct fleet_sweep *sweep)
 {
-    if (sweep->removed > 0)
-        log_info(NULL, "fleet.swept", "instances=%zu", sweep->removed);
-    for (size_t i = 0; i < sweep->dead.count; i++)
-        free(sweep->dead.items[i]);
-    free(sweep->dead.items);
-    sweep->dead = (struct strings){ NULL, 0 };
+    if (sweep->removed > 0 || sweep->failed.count > 0)
+        log_info(NULL, "fleet.swept", "instances=%zu failed=%zu", sweep->removed,
+                 sweep->failed.count);
+    strings_clear(&sweep->dead);
+    strings_clear(&sweep->failed);
     sweep->removed = 0;
 }
 
-static bool is_dead(const struct fleet_sweep *sweep, const char *owner)
+static bool is_to_go(const struct fleet_sweep *sweep, const struct model_instance *instance)
 {
-    for (size_t i = 0; i < sweep->dead.count; i++)
-        if (strcmp(sweep->dead.items[i], owner) == 0)
-            return true;
-    return false;
+    return strings_hold(&sweep->dead, instance->owner) &&
+           !strings_hold(&sweep->failed, instance->id);
+}
+
+/* NULL: nothing is left. */
+static const struct model_instance *choose(const struct fleet_sweep *sweep,
+                                           const struct model_view *view)
+{
+    size_t count = 0, at;
+
+    for (size_t i = 0; i < view->instance_count; i++)
+        count += is_to_go(sweep, view->instances[i]);
+    at = count > 0 ? sweep->dice % count : 0;
+    for (size_t i = 0; i < view->instance_count; i++)
+        if (is_to_go(sweep, view->instances[i]) && at-- == 0)
+            return view->instances[i];
+    return NULL;
 }
 
 static void go_on(struct fleet_sweep *sweep);
@@ -48,17 +86,17 @@ static void on_removed(enum result result, const struct fleet_removed *removed, 
     if (result == RESULT_OK) {
         sweep->removed++;
         parting_tell_lost(sweep->realm, removed);
+    } else if (result != RESULT_NOT_FOUND) {
+        strings_add(&sweep->failed, slice_of(sweep->id));
     }
-    if (result == RESULT_OK || result == RESULT_NOT_FOUND)
-        go_on(sweep);
-    else
-        rest(sweep);
+    go_on(sweep);
 }
 
 static void remove_one(struct fleet_sweep *sweep, const struct model_instance *orphan)
 {
     struct parting parting;
 
+    memcpy(sweep->id, orphan->id, sizeof sweep->id);
     parting_init_known(&parting, orphan);
     parting.leaving.is_orphan = true;
     fleet_remove(sweep->realm->fleet->node->store, slice_of(sweep->realm->name), &parting.leaving,
@@ -69,27 +107,28 @@ static void remove_one(struct fleet_sweep *sweep, const struct model_instance *o
 static void on_read(enum result result, const struct model_view *view, void *ctx)
 {
     struct fleet_sweep *sweep = ctx;
+    const struct model_instance *orphan = result == RESULT_OK ? choose(sweep, view) : NULL;
 
-    for (size_t i = 0; result == RESULT_OK && i < view->instance_count; i++)
-        if (is_dead(sweep, view->instances[i]->owner)) {
-            remove_one(sweep, view->instances[i]);
-            return;
-        }
-    rest(sweep);
+    sweep->has_synced = true;
+    if (orphan != NULL)
+        remove_one(sweep, orphan);
+    else
+        rest(sweep);
 }
 
 static void go_on(struct fleet_sweep *sweep)
 {
-    model_read(sweep->realm->model, true, on_read, sweep, &sweep->reading);
+    model_read(sweep->realm->model, !sweep->has_synced, on_read, sweep, &sweep->reading);
 }
 
 void fleet_sweep_start(struct fleet_sweep *sweep, const struct fleet_beat *beat)
 {
     if (sweep->dead.count > 0)
         return;
-    sweep->dead.items = xcalloc(beat->dead_count, sizeof(char *));
     for (size_t i = 0; i < beat->dead_count; i++)
-        sweep->dead.items[sweep->dead.count++] = slice_dup(beat->dead[i]);
+        strings_add(&sweep->dead, beat->dead[i]);
+    uv_random(NULL, NULL, &sweep->dice, sizeof sweep->dice, 0, NULL);
+    sweep->has_synced = false;
     go_on(sweep);
 }
 
