@@ -29,7 +29,8 @@
 -- KEYS[23] ...:gone                      zset     id => version of its removal; the newest ones
 -- KEYS[24] ...:types                     hash     a type as JSON => in how many lists it is
 -- KEYS[25] ...:meta                      hash     version, floor (what went before it is not known), hash, types (the
---                                                 union as JSON), totals: see fleet_meta; epoch
+--                                                 union as JSON), totals: see fleet_meta; epoch, run: see
+--                                                 fleet_beat
 -- KEYS[26] ...:q, ...:n, ...:s                    the channel of events: see channel_append
 -- Returns  the names of the keys
 local HEADS, RESERVED, HOLDS, COMMANDS, DUE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]

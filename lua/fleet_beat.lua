@@ -5,8 +5,9 @@
 -- ARGV[1]  node
 -- ARGV[2]  ttl        of its lease, ms; 0: it leaves
 -- ARGV[3]  now        ms
--- ARGV[4]  epoch      that the fleet gets unless it has one
+-- ARGV[4]  epoch      that the fleet gets unless it has one that still counts
 -- ARGV[5]  most       owners that are returned
+-- ARGV[6]  run        of this server; '': it does not say
 --
 -- Returns  {epoch, owner, ...}  owners of instances whose lease is over
 -- Repeat   safe
@@ -16,6 +17,7 @@ local SETTLE_MAX = 256               -- overdue commands in one beat
 local FORSAKEN_MS = 10 * 60 * 1000   -- metadata of a processUid that has not come back for so long goes
 local FORSAKEN_MAX = 16
 local LEASE_KEEP_MS = 60000          -- leases that are over stay for so long
+local VERSIONS_PER_MS = 1024         -- as in fleet_meta
 local TIMED_OUT = 2
 local node, ttl, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 
@@ -30,7 +32,23 @@ else
   redis.call('ZREM', NODES, node)
 end
 redis.call('ZREMRANGEBYSCORE', NODES, '-inf', string.format('%.0f', now - LEASE_KEEP_MS))
-redis.call('HSETNX', META, 'epoch', ARGV[4])
+
+-- Another server, or this one started again, may have less than was told before, versions included: one that is later
+-- than all of those has everybody read everything.
+local kept = redis.call('HMGET', META, 'epoch', 'run', 'version')
+local epoch, run, version = tonumber(kept[1]), kept[2], tonumber(kept[3])
+local is_another = run and ARGV[6] ~= '' and run ~= ARGV[6]
+if not epoch or is_another then
+  epoch = math.max(tonumber(ARGV[4]), (epoch or 0) + 1)
+  redis.call('HSET', META, 'epoch', string.format('%.0f', epoch))
+end
+if is_another and version then
+  version = string.format('%.0f', math.max(now * VERSIONS_PER_MS, version + 1))
+  redis.call('HSET', META, 'version', version, 'floor', version)
+end
+if ARGV[6] ~= '' and run ~= ARGV[6] then
+  redis.call('HSET', META, 'run', ARGV[6])
+end
 
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', ARGV[3], 'LIMIT', 0, SETTLE_MAX)) do
   local h = read_head(string.sub(member, 1, 16))
@@ -52,7 +70,7 @@ for _, uid in ipairs(redis.call('ZRANGEBYSCORE', FORSAKEN, '-inf', string.format
   redis.call('ZREM', FORSAKEN, uid)
 end
 
-local result = {tonumber(redis.call('HGET', META, 'epoch'))}
+local result = {epoch}
 for _, owner in ipairs(redis.call('HKEYS', OWNERS)) do
   local ends = redis.call('ZSCORE', NODES, owner)
   if (not ends or tonumber(ends) <= now) and #result <= tonumber(ARGV[5]) then

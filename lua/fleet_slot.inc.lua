@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- ---- fleet_slot: a command is under way to an instance. At most 32 are, each in a slot of its own.
 -- Wants    COMMANDS, DUE (see fleet_reserve), now, due
---          NUMBER  sb:{fleet:<realm>:all}:number  integer  counts commands; begins at the clock, so that it never
---                                                          says the same twice, whatever Redis lost
+--          NUMBER  sb:{fleet:<realm>:all}:number  integer  counts commands; is never behind the clock, so that it
+--                                                          never says the same twice, whatever Redis lost
 -- Returns  free_slot(head), begin_command(head, slot, op, requester, base)
 local SLOTS, PER_MS = 32, 64
 
@@ -17,11 +17,8 @@ end
 
 -- The command's number, which has its slot in it. The head is not written.
 local function begin_command(h, slot, op, requester, base)
-  local count = redis.call('INCR', NUMBER)
-  if count == 1 then
-    count = now * PER_MS
-    redis.call('SET', NUMBER, string.format('%.0f', count))
-  end
+  local count = math.max((tonumber(redis.call('GET', NUMBER)) or 0) + 1, now * PER_MS)
+  redis.call('SET', NUMBER, string.format('%.0f', count))
   local number = count * SLOTS + slot
   redis.call('HSET', COMMANDS, h.id .. string.char(slot),
     struct.pack('>I8BBc0I2c0', number, op, #requester, requester, #base, base))

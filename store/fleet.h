@@ -223,8 +223,8 @@ struct fleet_beat {
     const struct slice
         *dead; /* owners of instances whose lease is over, FLEET_DEAD_MAX at most       */
     size_t dead_count;
-    uint64_t
-        epoch; /* changes when Redis has lost what it had: a number made at the first beat      */
+    uint64_t epoch; /* changes when Redis has lost what it had, or may have lost the last of it, for
+                  it is another server or has been started again                          */
 };
 typedef void fleet_beat_fn(enum result result, const struct fleet_beat *beat, void *ctx);
 

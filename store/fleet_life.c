@@ -195,12 +195,12 @@ void fleet_beat(struct store *store, struct slice realm, struct slice node, uint
     struct slice args[] = {
         node, op_u64(&ttl, ttl_ms), op_u64(&now, now_ms),
         /* two fleets that begin in one millisecond are not the same one: there is a loss between them */
-        op_u64(&epoch, now_ms), op_u64(&most, FLEET_DEAD_MAX)
+        op_u64(&epoch, now_ms), op_u64(&most, FLEET_DEAD_MAX), slice_of(store->run_id)
     };
     struct op_call call = {
         .verb = &verb,
         .args = args,
-        .arg_count = 5,
+        .arg_count = sizeof args / sizeof args[0],
         .state = &beating,
         .state_size = sizeof beating,
     };

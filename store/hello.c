@@ -98,6 +98,15 @@ static size_t say_version(struct store *store, struct buf *out)
     return 1;
 }
 
+static void learn_run(struct store *store, const char *info)
+{
+    const char *run = strstr(info, "run_id:");
+
+    store->run_id[0] = '\0';
+    if (run != NULL)
+        sscanf(run, "run_id:%40[0-9a-f]", store->run_id);
+}
+
 /* Valkey calls itself redis 7.2 in redis_version, whatever its own version. */
 static bool hear_version(struct store *store, const redisReply *reply, size_t index,
                          struct why *why)
@@ -105,7 +114,6 @@ static bool hear_version(struct store *store, const redisReply *reply, size_t in
     const char *version;
     unsigned major = 0, minor = 0;
 
-    (void)store;
     (void)index;
     if (is_error(reply, "INFO", why))
         return false;
@@ -115,6 +123,7 @@ static bool hear_version(struct store *store, const redisReply *reply, size_t in
     if (major < REDIS_MAJOR_MIN)
         return why_set(why, "it is Redis %u.%u: at least %u.0, or Valkey, is needed", major, minor,
                        REDIS_MAJOR_MIN);
+    learn_run(store, reply->str);
     return true;
 }
 

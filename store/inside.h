@@ -58,6 +58,7 @@ struct store {
     int64_t clock_offset_ms; /* Redis' wall clock less our monotonic one */
     int64_t hello_us;
     char events[64]; /* notify-keyspace-events as it is to be */
+    char run_id[44]; /* of the server, anew at each of its starts; "": it does not say */
 
     char topic_prefix[32];
     struct buf tail; /* an entry in the making */

@@ -480,6 +480,20 @@ static void one_whose_node_lives_is_kept(void **state)
     rig_expect_events("leave 0001; -p_1~a@0002:0; sync 1/1/0; ");
 }
 
+/* Whatever Redis has lost: what an agent was told by the same number before is not to be mixed up with it. */
+static void a_command_number_is_never_given_again(void **state)
+{
+    struct game game = rig_game(1);
+    uint64_t first;
+
+    (void)state;
+    rig_apply(&game);
+    first = rig_command(&game, FLEET_DRAIN).command;
+    free(support_redis_command(redis, "SET '" FLEET_KEY "number' 7"));
+    free(support_redis_command(redis, "DEL '" FLEET_KEY "commands'"));
+    assert_true(rig_command(&game, FLEET_DRAIN).command / 32 > first / 32);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -499,6 +513,7 @@ int main(void)
         cmocka_unit_test_setup(the_dead_are_named, rig_flush_all),
         cmocka_unit_test_setup(an_orphan_is_replaced_in_one_step, rig_flush_all),
         cmocka_unit_test_setup(one_whose_node_lives_is_kept, rig_flush_all),
+        cmocka_unit_test_setup(a_command_number_is_never_given_again, rig_flush_all),
     };
 
     return cmocka_run_group_tests(tests, rig_start, stop);

@@ -94,6 +94,36 @@ static void what_is_not_known_any_more_is_read_anew(void **state)
     buf_fini(&read.text);
 }
 
+/* Another server may have less than we have read: everybody reads all of it, whatever version has been reached. */
+static void another_server_is_read_anew(void **state)
+{
+    struct game game = rig_game(1);
+    struct outcome before, after;
+    struct rig_reading read;
+    uint64_t version;
+
+    (void)state;
+    rig_apply(&game);
+    before = rig_beat(NODE, 600000);
+    version = rig_expect_changes(0, "0001; ");
+    assert_true(rig_beat(OTHER, 600000).epoch == before.epoch);
+    rig_expect_changes(version, "");
+    free(support_redis_command(redis, "HSET '" FLEET_KEY "meta' run other"));
+    after = rig_beat(NODE, 600000);
+    assert_true(after.epoch > before.epoch);
+    read = rig_read(version);
+    assert_true(read.is_anew);
+    assert_true(read.version > version);
+    assert_int_equal(read.change_count, 1);
+    version = read.version;
+    buf_fini(&read.text);
+    assert_true(rig_beat(OTHER, 600000).epoch == after.epoch);
+    rig_expect_changes(version, "");
+    game.status = FLEET_DRAINING;
+    rig_apply(&game);
+    rig_expect_changes(version, "0001; ");
+}
+
 static void tombstones_are_bounded(void **state)
 {
     enum { COUNT = 2100 };
@@ -425,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup(renames_reach_whom_they_concern, rig_flush_all),
         cmocka_unit_test_setup(synced_says_when_each_last_answered, rig_flush_all),
         cmocka_unit_test_setup(what_is_not_known_any_more_is_read_anew, rig_flush_all),
+        cmocka_unit_test_setup(another_server_is_read_anew, rig_flush_all),
         cmocka_unit_test_setup(tombstones_are_bounded, rig_flush_all),
         cmocka_unit_test_setup(a_large_fleet_is_read_in_pieces, rig_flush_all),
         cmocka_unit_test_setup(metadata_shows_with_its_room, rig_flush_all),

@@ -18,7 +18,7 @@ void fleet_realm_beat(struct fleet_realm *realm, fleet_beat_fn *done, void *ctx,
                       struct store_op **slot);
 void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat);
 
-/* Changes when Redis has lost what it had. 0: not known yet. */
+/* Changes when Redis has lost what it had, or may have. 0: not known yet. */
 uint64_t fleet_realm_epoch(const struct fleet_realm *realm);
 
 /* ---- fleet_sweep ------------------------------------------------------------------------------------- */
