@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hello of a command link: who we are, which server this is, what it publishes of its keys, our
- * scripts, and last, alone on the line so that the round trip is short, its clock.
+ * The hello of a command link: who we are, which server this is and whether it is a primary, what it
+ * publishes of its keys, our scripts, and last, alone on the line so that the round trip is short, its
+ * clock.
  */
 #include "store/hello.h"
 
@@ -127,6 +128,22 @@ static bool hear_version(struct store *store, const redisReply *reply, size_t in
     return true;
 }
 
+static size_t say_role(struct store *store, struct buf *out)
+{
+    (void)store;
+    SAY(out, "INFO", "replication");
+    return 1;
+}
+
+/* A replica takes no writes, and may be behind. Who does not say what he is will say so at the first write. */
+static bool hear_role(struct store *store, const redisReply *reply, size_t index, struct why *why)
+{
+    (void)store;
+    (void)index;
+    return !reply_is_string(reply) || strstr(reply->str, "role:slave") == NULL ||
+           why_set(why, "it is a replica, not a primary");
+}
+
 /* ---- what it publishes of its keys -------------------------------------------------------------- */
 
 static const char events_option[] = "notify-keyspace-events";
@@ -240,6 +257,7 @@ const struct hello_step hello_commands[] = {
     { "select", say_select, hear_ok },
     { "name", say_name, hear_name },
     { "version", say_version, hear_version },
+    { "role", say_role, hear_role },
     { "events", say_events, hear_events },
     { "events set", say_events_set, hear_events_set },
     { "scripts", say_scripts, hear_script },
@@ -250,6 +268,7 @@ const struct hello_step hello_commands[] = {
 const struct hello_step hello_topics[] = {
     { "auth", say_auth, hear_ok },
     { "name", say_name, hear_name },
+    { "role", say_role, hear_role },
     { NULL, NULL, NULL },
 };
 

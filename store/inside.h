@@ -102,6 +102,7 @@ bool store_learn_clock(struct store *store, const redisReply *reply, int64_t sen
 struct topics *topics_create(struct store *store);
 /* Topics that are still subscribed hear nothing more; their owners release them. */
 void topics_set_limit(struct topics *topics, uint32_t limit_ms); /* see link_set_limit() */
+void topics_break(struct topics *topics, const char *reason);    /* see link_break() */
 void topics_destroy(struct topics **topics);
 void topics_flush(struct topics *topics);
 

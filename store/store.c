@@ -197,6 +197,20 @@ static bool is_script_lost(const struct store_op *op, const redisReply *reply)
            op_is_script(op) && op->repeats < REPEATS_MAX;
 }
 
+/* It was a primary once, and answers as long as one asks: another one is to be found. */
+static void leave_replica(struct store *store)
+{
+    static const char reason[] = "it is a replica, not a primary";
+
+    topics_break(store->topics, reason);
+    link_break(store->link, reason);
+}
+
+static bool is_from_replica(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "READONLY", 8) == 0;
+}
+
 static void on_answer(struct store *store, const redisReply *reply)
 {
     struct store_op *op = pipeline_first_in_flight(&store->pipeline);
@@ -212,7 +226,11 @@ static void on_answer(struct store *store, const redisReply *reply)
         pipeline_remove(&store->pipeline, op);
         op_finish(store, op, RESULT_OK, reply);
     }
-    if (!store->is_closed)
+    if (store->is_closed)
+        return;
+    if (is_from_replica(reply))
+        leave_replica(store);
+    else
         pipeline_reload(&store->pipeline, store, add_loads);
 }
 

@@ -36,8 +36,8 @@ typedef void store_state_fn(bool is_up, void *ctx);
 /*
  * Starts to connect and goes on trying for ever, with back-off and jitter. NULL with `why` when
  * the URL makes no sense. `on_state` hears of every change; is_up means that commands are answered,
- * that the server is a Redis of at least 7.0 (an older one is refused and logged as an error), and
- * that its clock and its keyspace events are known.
+ * that the server is a Redis of at least 7.0 and no replica (else it is refused and logged as an error),
+ * and that its clock and its keyspace events are known.
  */
 struct store *store_open(uv_loop_t *loop, const struct store_options *options,
                          store_state_fn *on_state, void *ctx, struct why *why);

@@ -360,6 +360,11 @@ void topics_set_limit(struct topics *topics, uint32_t limit_ms)
     link_set_limit(topics->link, limit_ms);
 }
 
+void topics_break(struct topics *topics, const char *reason)
+{
+    link_break(topics->link, reason);
+}
+
 void topics_destroy(struct topics **topics)
 {
     struct topics *closing = *topics;

@@ -297,6 +297,7 @@ static void is_unavailable_when_redis_has_no_memory(void **state)
     assert_int_equal(store_stats(rig->store)->malformed_replies, 0);
 }
 
+/* One that has become a replica is left, and taken again when it is none any more. */
 static void is_unavailable_on_a_replica(void **state)
 {
     struct rig *rig = *state;
@@ -307,7 +308,19 @@ static void is_unavailable_on_a_replica(void **state)
     rig_command(rig, "replicaof 127.0.0.1 1");
     append_text(rig, &id, "x", &answer);
     assert_int_equal(rig_wait(rig, &answer), RESULT_UNAVAILABLE);
+    rig_wait_down(rig);
+    assert_int_equal(rig->downs, 1);
+    answer = (struct answer){ .slot = NULL };
+    append_text(rig, &id, "y", &answer); /* waits for another one, in vain */
+    assert_int_equal(rig_wait(rig, &answer), RESULT_UNAVAILABLE);
+    assert_int_equal(rig->ups, 1);
+    assert_true(store_stats(rig->store)->topic_disconnects >= 1);
     rig_command(rig, "replicaof no one");
+    rig_wait_up(rig);
+    answer = (struct answer){ .slot = NULL };
+    append_text(rig, &id, "z", &answer);
+    assert_int_equal(rig_wait(rig, &answer), RESULT_OK);
+    rig_expect(rig, "llen sb:{node:test:replica}:q", "1");
 }
 
 static void is_uncertain_when_a_script_fails_half_way(void **state)
