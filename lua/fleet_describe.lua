@@ -21,10 +21,10 @@ local id, base = ARGV[1], ARGV[2]
 -- include: fleet_log
 -- include: fleet_names
 
-if not has_claim(base, id) then
+local uid = uid_of(id) and uid_of(id)[1]
+if not uid or not has_claim(base, id) then
   return {2}
 end
-local uid = uid_of(id)[1]
 local prefix = struct.pack('>I4c0', #uid, uid) .. base
 redis.call('ZREMRANGEBYLEX', METADATA, '[' .. prefix .. '\0', '(' .. prefix .. '\1')
 if ARGV[3] ~= '{}' then

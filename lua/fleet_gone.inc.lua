@@ -58,6 +58,7 @@ local function go(h, leaving)
   for _, key in ipairs({HEADS, TAGS, FACTS, ROOMS, RECORDS, SYNCED}) do
     redis.call('HDEL', key, id)
   end
+  uids[id] = nil
   leave_uid(id, uid)
   add_owned(h.owner, -1)
   bury(id)

@@ -14,8 +14,40 @@
 --          tell_destroyed() for the events; write_claims(), write_renames(us), describe(id, uid)
 local CLAIM = 25
 
+-- ---- what is known of instances
+
+local uids = {} -- id => {uid, uid within JSON}, now; false: there is no such instance
+local old_uids = {}
+
+local function uid_of(id, known)
+  local uid = known and known[id] or uids[id]
+  if uid == nil then
+    local facts = redis.call('HGET', FACTS, id)
+    uid = false
+    if facts then
+      local raw, json = struct.unpack('>I4c0I4c0', facts)
+      uid = {raw, json}
+    end
+    uids[id] = uid
+  end
+  return uid
+end
+
+-- ---- claims
+
 local before, claims = {}, {} -- base => its claims when this step began, and now
 local touched = {}
+
+-- Whoever is not there (Redis lost him, and not all that was his) has no right to anything.
+local function hold_claims(base, list)
+  before[base], claims[base] = list, list
+  touched[#touched + 1] = base
+  for at = #list - CLAIM + 1, 1, -CLAIM do
+    if not uid_of(string.sub(list, at, at + 15)) then
+      claims[base] = string.sub(claims[base], 1, at - 1) .. string.sub(claims[base], at + CLAIM)
+    end
+  end
+end
 
 local function load_claims(bases)
   for from = 1, #bases, CHUNK do
@@ -24,9 +56,7 @@ local function load_claims(bases)
     for i = from, till do
       local base = bases[i]
       if not before[base] then
-        before[base] = found[i - from + 1] or ''
-        claims[base] = before[base]
-        touched[#touched + 1] = base
+        hold_claims(base, found[i - from + 1] or '')
       end
     end
   end
@@ -79,22 +109,6 @@ local function rename_of(list, id)
     return 'a'
   end
   return count > 1 and 'o' or nil
-end
-
--- ---- what is known of instances
-
-local uids = {} -- id => {uid, uid within JSON}, now
-local old_uids = {}
-
-local function uid_of(id, known)
-  local uid = known and known[id] or uids[id]
-  if not uid then
-    local facts = redis.call('HGET', FACTS, id)
-    local raw, json = struct.unpack('>I4c0I4c0', facts)
-    uid = {raw, json}
-    uids[id] = uid
-  end
-  return uid
 end
 
 -- Where rooms of these bases stand in an instance, and how many connections they have.
@@ -229,8 +243,10 @@ local function names_of(base, list, known)
   for at = 1 + CLAIM, #list, CLAIM do
     local id = string.sub(list, at, at + 15)
     local uid = uid_of(id, known)
-    local name = uid[1] .. '~' .. base
-    names[name] = names[name] or {id, uid[2] .. '~' .. base, string.sub(list, at + 16, at + 16)}
+    if uid then
+      local name = uid[1] .. '~' .. base
+      names[name] = names[name] or {id, uid[2] .. '~' .. base, string.sub(list, at + 16, at + 16)}
+    end
   end
   return names
 end
@@ -299,8 +315,7 @@ local function claim_rooms(us, join, origins, bases, are_ascending)
   local function share(i, found)
     local base = bases[i]
     if not claims[base] then
-      before[base], claims[base] = found or '', found or ''
-      touched[#touched + 1] = base
+      hold_claims(base, found or '')
     end
     add_claim(base, us, origins[i], join)
     shared[#shared + 1] = i

@@ -41,7 +41,18 @@ local CHUNK, STEPS = 64, 32
 -- include: fleet_head
 -- include: fleet_index
 
-if redis.call('HEXISTS', CLAIMS, base) == 1 or redis.call('HEXISTS', RESERVED, base) == 1 then
+-- A claim of 25 bytes (see fleet_names) begins with an id; where there is no such instance any more it does not count.
+local function is_claimed()
+  local list = redis.call('HGET', CLAIMS, base) or ''
+  for at = 1, #list, 25 do
+    if redis.call('HEXISTS', HEADS, string.sub(list, at, at + 15)) == 1 then
+      return true
+    end
+  end
+  return false
+end
+
+if is_claimed() or redis.call('HEXISTS', RESERVED, base) == 1 then
   return {EXISTS}
 end
 

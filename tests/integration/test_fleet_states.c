@@ -158,6 +158,66 @@ static void what_redis_lost_is_noticed(void **state)
     expect_claims("");
 }
 
+/* All that is left of it is its claims. */
+static void lose_instance(const struct game *game)
+{
+    static const char *const commands[][2] = {
+        { "HDEL", "heads" }, { "HDEL", "facts" }, { "HDEL", "rooms" }, { "ZREM", "versions" }
+    };
+    char command[256];
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        snprintf(command, sizeof command, "%s '" FLEET_KEY "%s' %s", commands[i][0], commands[i][1],
+                 game->id);
+        free(support_redis_command(redis, command));
+    }
+}
+
+static void a_claim_of_nobody_counts_for_nothing(void **state)
+{
+    struct game lost = rig_game(1), renamed = rig_game(2), game = rig_game(3);
+    struct outcome outcome;
+
+    (void)state;
+    rig_add(&lost, "x");
+    rig_add(&renamed, "x");
+    rig_apply(&lost);
+    rig_apply(&renamed);
+    lose_instance(&lost);
+    lose_instance(&renamed);
+    rig_apply(&game);
+    outcome = rig_place("x");
+    assert_int_equal(outcome.result, RESULT_OK);
+    assert_int_equal(rig_settle(&game, outcome.command, FLEET_DONE), RESULT_OK);
+    rig_add(&game, "x!");
+    rig_apply(&game);
+    rig_expect_changes(0, "0003; ");
+    assert_int_equal(rig_put_metadata(&lost, "x", "{}"), RESULT_NOT_FOUND);
+    assert_int_equal(rig_place("x").refusal, FLEET_REFUSED_ROOM_EXISTS);
+    assert_int_equal(rig_leave(&game).result, RESULT_OK);
+    expect_claims("");
+}
+
+static void a_claim_of_nobody_does_not_stand_between(void **state)
+{
+    struct game first = rig_game(1), lost = rig_game(2), last = rig_game(3);
+
+    (void)state;
+    rig_add(&first, "x");
+    rig_add(&lost, "x");
+    rig_apply(&first);
+    rig_apply(&lost);
+    lose_instance(&lost);
+    rig_add(&last, "x");
+    rig_apply(&last);
+    rig_expect_changes(0, "0001; 0003 1; ");
+    assert_int_equal(rig_leave(&first).result, RESULT_OK);
+    rig_expect_changes(0, "0003; ");
+    rig_drop(&last, 0);
+    rig_apply(&last);
+    expect_claims("");
+}
+
 /* What goes is what is there, not what its owner had told before Redis lost it. */
 static void who_leaves_takes_what_is_there(void **state)
 {
@@ -302,3 +362,5 @@ int main(void)
 
     return cmocka_run_group_tests(tests, rig_start, stop);
 }
+        cmocka_unit_test_setup(a_claim_of_nobody_counts_for_nothing, rig_flush_all),
+        cmocka_unit_test_setup(a_claim_of_nobody_does_not_stand_between, rig_flush_all),
