@@ -275,9 +275,14 @@ local slot = free_slot(h)
 if not slot then
   return {BUSY}
 end
-if ARGV[5] ~= '' then
+-- What was put for an earlier room of that id may be there still: nobody saw it go.
+if ARGV[5] ~= '' or redis.call('EXISTS', KEYS[12]) == 1 then
   local uid = struct.unpack('>I4c0', redis.call('HGET', KEYS[11], h.id))
-  redis.call('ZADD', KEYS[12], 0, struct.pack('>I4c0', #uid, uid) .. base .. '\0' .. ARGV[5])
+  local prefix = struct.pack('>I4c0', #uid, uid) .. base
+  redis.call('ZREMRANGEBYLEX', KEYS[12], '[' .. prefix .. '\0', '(' .. prefix .. '\1')
+  if ARGV[5] ~= '' then
+    redis.call('ZADD', KEYS[12], 0, prefix .. '\0' .. ARGV[5])
+  end
 end
 local command = begin_command(h, slot, 0, ARGV[6], base)
 redis.call('HSET', RESERVED, base, 'r')

@@ -239,6 +239,29 @@ static void metadata_goes_with_a_room_that_never_was(void **state)
     rig_expect_changes(0, "0001; ");
 }
 
+/* It is kept for a processUid while somebody has the id: a room that is made there later begins without. */
+static void metadata_of_an_earlier_room_is_not_shown(void **state)
+{
+    struct game game = rig_game(1), other = rig_game(2), back;
+    struct fleet_place place = { .room = SLICE_LITERAL("x"), .pinned_uid = SLICE_LITERAL("p_1") };
+
+    (void)state;
+    rig_add(&game, "x");
+    rig_add(&other, "x");
+    rig_apply(&game);
+    rig_apply(&other);
+    assert_int_equal(rig_put_metadata(&game, "x", "{\"k\":\"v\"}"), RESULT_OK);
+    rig_leave(&game);
+    back = rig_reborn(&game, 3);
+    rig_drop(&back, 0);
+    rig_apply(&back);
+    rig_leave(&other);
+    rig_settle(&back, rig_try_place(&place).command, FLEET_DONE);
+    rig_add(&back, "x!");
+    rig_apply(&back);
+    rig_expect_changes(0, "0003; ");
+}
+
 static void metadata_is_put_and_replaced(void **state)
 {
     struct game game = rig_game(1), back;
@@ -460,6 +483,7 @@ int main(void)
         cmocka_unit_test_setup(a_large_fleet_is_read_in_pieces, rig_flush_all),
         cmocka_unit_test_setup(metadata_shows_with_its_room, rig_flush_all),
         cmocka_unit_test_setup(metadata_goes_with_a_room_that_never_was, rig_flush_all),
+        cmocka_unit_test_setup(metadata_of_an_earlier_room_is_not_shown, rig_flush_all),
         cmocka_unit_test_setup(metadata_is_put_and_replaced, rig_flush_all),
         cmocka_unit_test_setup(types_are_a_sorted_union, rig_flush_all),
         cmocka_unit_test_setup(two_histories_to_one_state, rig_flush_all),
