@@ -26,9 +26,10 @@
 -- ARGV[18] topic      of the channel of events
 -- ARGV[19] bounds     see fleet_meta
 --
--- Returns  {0, dropped, version, join, rival base, rival, requester, command, ...}  applied; the log has dropped so
---                     many entries; a room that was made by a command elsewhere and has a base of ours, or '' twice;
---                     what was under way to the one that was replaced
+-- Returns  {0, dropped, version, join, rival base, rival, renamed, requester, command, ...}  applied; the log has dropped
+--                     so many entries; a room that was made by a command elsewhere and has a base of ours, and what the
+--                     one of the two is called that does not keep it, or '' three times; what was under way to the one
+--                     that was replaced
 --          {1}        a seq that is no later
 --          {2}        differences, and what they are from is not there, or not any more
 --          {3, id}    its processUid is there under an owner who is dead: to be replaced; '': another node's
@@ -59,7 +60,7 @@ elseif h and h.owner ~= owner then
 elseif h and seq <= h.seq and not is_repeated then
   return {1}
 elseif is_repeated then
-  return {0, 0, h.version, h.join, '', ''}
+  return {0, 0, h.version, h.join, '', '', ''}
 elseif document == '' and h.seq ~= base_seq then -- only its owner writes it: Redis has lost what came after
   return {2}
 end
@@ -112,7 +113,7 @@ if h and h.holds == 0 and h.rooms == room_count and h.digest ~= ARGV[5] and not 
     renew_log()
   end
   write_meta()
-  return {0, dropped, h.version, h.join, '', ''}
+  return {0, dropped, h.version, h.join, '', '', ''}
 end
 
 -- include: fleet_log
@@ -143,7 +144,7 @@ local has_names = is_first or h.rooms ~= room_count or old_uid ~= uid or has_roo
 
 -- ---- the rooms' names, and all events but the last
 
--- Returns a refusal, or {rival base, rival, requester, command, ...}
+-- Returns a refusal, or {rival base, rival, renamed, requester, command, ...}
 local function change_names()
   -- include: fleet_names
   -- include: fleet_gone
@@ -211,12 +212,14 @@ local function change_names()
     for _, i in ipairs(shared) do
       local list = claims[bases[i]]
       for at = 1, origins[i] == '0' and #list or 0, CLAIM do
-        if string.sub(list, at, at + 15) ~= id and string.sub(list, at + 16, at + 16) == '0' then
-          return bases[i], string.sub(list, at, at + 15)
+        local other = string.sub(list, at, at + 15)
+        if other ~= id and string.sub(list, at + 16, at + 16) == '0' then
+          local loser = string.sub(list, 1, 16) == id and other or id
+          return bases[i], other, uid_of(loser)[1] .. '~' .. bases[i]
         end
       end
     end
-    return '', ''
+    return '', '', ''
   end
 
   local origins, added, told, are_ascending = read_added(ARGV[14])
@@ -291,11 +294,11 @@ local function change_names()
   if metadata_is_there then
     describe(id, uid)
   end
-  local rival_base, rival_id = rival(origins, added, shared)
-  return {rival_base, rival_id, unpack(lost)}
+  local rival_base, rival_id, loser = rival(origins, added, shared)
+  return {rival_base, rival_id, loser, unpack(lost)}
 end
 
-local result = {'', ''}
+local result = {'', '', ''}
 if has_names then
   result = change_names()
   if type(result[1]) == 'number' then

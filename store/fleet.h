@@ -117,8 +117,9 @@ struct fleet_removed {
 struct fleet_applied {
     uint64_t version;     /* OK: the record's */
     uint64_t join_number; /* OK: the lower, the longer it is there */
-    /* OK: of two rooms made by commands with one base the other's instance, so that it can be told; nothing: none */
-    struct slice rival_base, rival;
+    /* OK: of two rooms made by commands with one base the other's instance, and the public id of the one that does not
+     * keep it, so that it can be told; nothing: none */
+    struct slice rival_base, rival, renamed;
     struct fleet_removed replaced; /* OK: what was under way to the one that was replaced */
     /* NOT_FOUND: differences were sent, and what they are from is not there (Redis lost it): send all.
      * CONFLICT, with an id: an instance of the same processUid is there whose owner is dead: it is to be

@@ -13,7 +13,14 @@ struct applying {
     void *ctx;
 };
 
-enum { APPLIED_VERSION = 2, APPLIED_JOIN, APPLIED_RIVAL_BASE, APPLIED_RIVAL, APPLIED_LOST };
+enum {
+    APPLIED_VERSION = 2,
+    APPLIED_JOIN,
+    APPLIED_RIVAL_BASE,
+    APPLIED_RIVAL,
+    APPLIED_RENAMED,
+    APPLIED_LOST
+};
 
 static bool judge_applied(const redisReply *reply, enum result *result_out)
 {
@@ -27,7 +34,8 @@ static bool judge_applied(const redisReply *reply, enum result *result_out)
            reply_is_number(reply->element[APPLIED_VERSION]) &&
            reply_is_number(reply->element[APPLIED_JOIN]) &&
            reply_is_string(reply->element[APPLIED_RIVAL_BASE]) &&
-           reply_is_string(reply->element[APPLIED_RIVAL]);
+           reply_is_string(reply->element[APPLIED_RIVAL]) &&
+           reply_is_string(reply->element[APPLIED_RENAMED]);
 }
 
 /* Nothing rather than empty. */
@@ -49,6 +57,7 @@ static void deliver_applied(struct store *store, enum result result, const redis
             .join_number = (uint64_t)reply->element[APPLIED_JOIN]->integer,
             .rival_base = text_of(reply->element[APPLIED_RIVAL_BASE]),
             .rival = text_of(reply->element[APPLIED_RIVAL]),
+            .renamed = text_of(reply->element[APPLIED_RENAMED]),
             .replaced = fleet_lost_read(reply, APPLIED_LOST),
         };
     } else if (result == RESULT_CONFLICT) {

@@ -50,7 +50,7 @@ struct outcome {
     bool has_come;
     enum result result;
     uint64_t version, join, command, epoch;
-    char orphan[32], rival[64], instance[32], owner[32], url[64];
+    char orphan[32], rival[96], instance[32], owner[32], url[64];
     enum fleet_refusal refusal;
     size_t lost_count, dead_count;
     uint64_t lost[LOST_MAX];
@@ -316,9 +316,10 @@ static inline void rig_on_applied(enum result result, const struct fleet_applied
     outcome->version = applied->version;
     outcome->join = applied->join_number;
     rig_copy(outcome->orphan, sizeof outcome->orphan, applied->orphan);
-    snprintf(outcome->rival, sizeof outcome->rival, "%.*s %.*s", (int)applied->rival_base.len,
+    snprintf(outcome->rival, sizeof outcome->rival, "%.*s %.*s %.*s", (int)applied->rival_base.len,
              applied->rival_base.len > 0 ? applied->rival_base.data : "", (int)applied->rival.len,
-             applied->rival.len > 0 ? applied->rival.data : "");
+             applied->rival.len > 0 ? applied->rival.data : "", (int)applied->renamed.len,
+             applied->renamed.len > 0 ? applied->renamed.data : "");
     rig_note_lost(outcome, &applied->replaced);
     rig_on_done(result, ctx);
 }

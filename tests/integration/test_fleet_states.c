@@ -346,6 +346,22 @@ static void bases_are_kept_by_one(void **state)
     }
 }
 
+/* Who keeps the base, and what the other one is called. */
+static void two_that_were_made_by_commands_are_told(void **state)
+{
+    struct game first = rig_game(1), second = rig_game(2), third = rig_game(3);
+
+    (void)state;
+    rig_apply(&first);
+    rig_add(&second, "x!");
+    assert_string_equal(rig_try_apply(&second).rival, "  ");
+    rig_add(&third, "x!");
+    assert_string_equal(rig_try_apply(&third).rival, "x 0000000000000002 p_3~x");
+    rig_leave(&third);
+    rig_add(&first, "x!");
+    assert_string_equal(rig_try_apply(&first).rival, "x 0000000000000002 p_2~x");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -356,11 +372,12 @@ int main(void)
         cmocka_unit_test_setup(a_whole_state_starts_over, rig_flush_all),
         cmocka_unit_test_setup(what_redis_lost_is_noticed, rig_flush_all),
         cmocka_unit_test_setup(who_leaves_takes_what_is_there, rig_flush_all),
+        cmocka_unit_test_setup(a_claim_of_nobody_counts_for_nothing, rig_flush_all),
+        cmocka_unit_test_setup(a_claim_of_nobody_does_not_stand_between, rig_flush_all),
         cmocka_unit_test_setup(a_leave_is_about_the_last_record, rig_flush_all),
         cmocka_unit_test_setup(bases_are_kept_by_one, rig_flush_all),
+        cmocka_unit_test_setup(two_that_were_made_by_commands_are_told, rig_flush_all),
     };
 
     return cmocka_run_group_tests(tests, rig_start, stop);
 }
-        cmocka_unit_test_setup(a_claim_of_nobody_counts_for_nothing, rig_flush_all),
-        cmocka_unit_test_setup(a_claim_of_nobody_does_not_stand_between, rig_flush_all),

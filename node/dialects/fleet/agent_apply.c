@@ -118,10 +118,10 @@ static void run_state(struct agent *agent, struct agent_item *item)
 static void tell_rival(const struct agent *agent, const struct fleet_applied *applied)
 {
     if (applied->rival.len > 0)
-        log_peer(LOG_WARN, &agent->log, "agent.rival", "room=%s other=%s renamed=%s~",
+        log_peer(LOG_WARN, &agent->log, "agent.rival", "room=%s other=%s renamed=%s",
                  log_quote(applied->rival_base.data, applied->rival_base.len),
                  log_quote(applied->rival.data, applied->rival.len),
-                 log_quote(agent->applied->process_uid.data, agent->applied->process_uid.len));
+                 log_quote(applied->renamed.data, applied->renamed.len));
 }
 
 static bool is_named_anew(const struct agent *agent, const struct fleet_instance *now)
