@@ -159,8 +159,8 @@ static void on_orphan_read(enum result result, const struct model_view *view, vo
         return;
     }
     orphan = model_find(agent->realm->model, slice_of(agent->orphan));
-    if (orphan == NULL) { /* somebody was faster */
-        apply(agent, NULL);
+    if (orphan == NULL) { /* somebody was faster, or its record cannot be read */
+        agent_item_failed(agent, RESULT_UNAVAILABLE);
         return;
     }
     parting_init_known(&parting, orphan);

@@ -8,12 +8,10 @@
 #include "base/mem.h"
 #include "fleet_parting.h"
 
-static void on_removed(enum result result, const struct fleet_removed *removed, void *ctx);
-
-static void leave_with(struct agent *agent, struct parting *parting)
+static void leave_with(struct agent *agent, struct parting *parting, fleet_removed_fn *done)
 {
-    fleet_remove(agent->fleet->node->store, agent_realm(agent), &parting->leaving, on_removed,
-                 agent, &agent->op);
+    fleet_remove(agent->fleet->node->store, agent_realm(agent), &parting->leaving, done, agent,
+                 &agent->op);
     parting_fini(parting);
 }
 
@@ -22,6 +20,20 @@ static void over(struct agent *agent)
     agent_end_tasks(agent);
     agent_forget_applied(agent);
     agent_item_done(agent);
+}
+
+/* Newer again than what was read just now: that is looked at later. */
+static void on_known_removed(enum result result, const struct fleet_removed *removed, void *ctx)
+{
+    struct agent *agent = ctx;
+
+    (void)removed; /* their nodes have asked us, or will: each gets its answer */
+    if (agent_may_retry(result))
+        agent_item_failed(agent, result);
+    else if (result == RESULT_CONFLICT)
+        agent_item_failed(agent, RESULT_UNAVAILABLE);
+    else
+        over(agent);
 }
 
 static void on_read(enum result result, const struct model_view *view, void *ctx)
@@ -41,20 +53,17 @@ static void on_read(enum result result, const struct model_view *view, void *ctx
         return;
     }
     parting_init_known(&parting, known);
-    leave_with(agent, &parting);
+    leave_with(agent, &parting, on_known_removed);
 }
 
 static void on_removed(enum result result, const struct fleet_removed *removed, void *ctx)
 {
     struct agent *agent = ctx;
 
-    (void)removed; /* their nodes have asked us, or will: each gets its answer */
-    if (agent_may_retry(result))
-        agent_item_failed(agent, result);
-    else if (result == RESULT_CONFLICT)
+    if (result == RESULT_CONFLICT)
         model_read(agent->realm->model, true, on_read, agent, &agent->reading);
     else
-        over(agent);
+        on_known_removed(result, removed, ctx);
 }
 
 static void run_leave(struct agent *agent, struct agent_item *item)
@@ -73,7 +82,7 @@ static void run_leave(struct agent *agent, struct agent_item *item)
                                .version = agent->version,
                                .synced_ms = agent->synced_ms,
                            });
-    leave_with(agent, &parting);
+    leave_with(agent, &parting, on_removed);
 }
 
 static const struct agent_item_kind leave_kind = { .name = "leave", .run = run_leave };
