@@ -168,6 +168,7 @@ static const char *kick_labels(size_t index)
         [FLEET_KICK_ACK] = "ack",
         [FLEET_KICK_SILENT] = "silent",
         [FLEET_KICK_FENCED] = "fenced",
+        [FLEET_KICK_STUCK] = "stuck",
         [FLEET_KICK_CROWDED] = "crowded",
         [FLEET_KICK_REVOKED] = "revoked",
         [FLEET_KICK_SHUTDOWN] = "shutdown",

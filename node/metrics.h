@@ -91,6 +91,7 @@ enum fleet_kick {
     FLEET_KICK_ACK,      /* of a command that is not under way                       */
     FLEET_KICK_SILENT,   /* three polls                                             */
     FLEET_KICK_FENCED,   /* its record is another node's                             */
+    FLEET_KICK_STUCK,    /* Redis answers what is to be done for it with errors      */
     FLEET_KICK_CROWDED,  /* others have the places of its registration              */
     FLEET_KICK_REVOKED,  /* its key has ended                                       */
     FLEET_KICK_SHUTDOWN, /* the node stops                                          */

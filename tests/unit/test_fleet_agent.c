@@ -662,6 +662,66 @@ static void what_redis_does_not_answer_is_tried_again(void **state)
     left(ws);
 }
 
+/* An error stays what it is. Where the link broke there was none: it may be tried for ever. */
+static void what_redis_refuses_for_long_is_given_up(void **state)
+{
+    struct ws *ws;
+
+    (void)state;
+    rig.config.fleet_heartbeat_ms = 60000; /* nobody misses an answer meanwhile */
+    ws = arrive();
+    say_state(ws, STATE(.poll = 1, .seq = 1, .rooms = "a"));
+    for (int i = 0; i < 20; i++) {
+        fake.stats.disconnects++;
+        answer_apply(RESULT_UNCERTAIN);
+        pass(1600);
+    }
+    for (int i = 0; i < 7; i++) {
+        answer_apply(RESULT_UNCERTAIN);
+        assert_false(ws->is_closing);
+        pass(1600);
+    }
+    buf_clear(&rig.notes);
+    answer_apply(RESULT_UNCERTAIN);
+    rig_expect("close 4003 agent_kicked");
+    gone(ws);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+/* Its end, too. */
+static void a_record_that_does_not_go_is_given_up(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    gone(ws);
+    for (int i = 0; i < 7; i++) {
+        answer_remove(RESULT_UNCERTAIN);
+        pass(1600);
+    }
+    answer_remove(RESULT_UNCERTAIN);
+    assert_true(list_is_empty(&fake.fleet->agents));
+}
+
+static void a_leave_that_meets_what_is_newer_takes_its_time(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    gone(ws);
+    rig_expect("remove A version=7");
+    answer_remove(RESULT_CONFLICT);
+    answer_model(RESULT_OK);
+    rig_expect("remove A version=3");
+    answer_remove(RESULT_CONFLICT);
+    rig_expect_nothing();
+    assert_int_equal(ops_waiting("model"), 0);
+    pass(100);
+    rig_expect("remove A version=7");
+    answer_remove(RESULT_OK);
+}
+
 static void polls_go_on_while_redis_is_away(void **state)
 {
     struct ws *ws = join();
@@ -864,6 +924,9 @@ int main(void)
         TEST(a_bad_state_of_a_stale_one_leaves_what_is_held),
         TEST(what_is_too_large_for_a_record_is_refused),
         TEST(what_redis_does_not_answer_is_tried_again),
+        TEST(what_redis_refuses_for_long_is_given_up),
+        TEST(a_record_that_does_not_go_is_given_up),
+        TEST(a_leave_that_meets_what_is_newer_takes_its_time),
         TEST(polls_go_on_while_redis_is_away),
         TEST(an_answer_makes_the_one_before_it_idle),
         TEST(too_much_that_waits_stops_the_reading),

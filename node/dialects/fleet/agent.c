@@ -115,6 +115,7 @@ static const struct {
     [FLEET_KICK_ACK] = { "ack", CLOSE_AGENT_KICKED },
     [FLEET_KICK_SILENT] = { "silent", CLOSE_AGENT_SILENT },
     [FLEET_KICK_FENCED] = { "fenced", CLOSE_AGENT_KICKED },
+    [FLEET_KICK_STUCK] = { "stuck", CLOSE_AGENT_KICKED },
     [FLEET_KICK_CROWDED] = { "crowded", CLOSE_AGENT_REFUSED },
     [FLEET_KICK_REVOKED] = { "revoked", CLOSE_AGENT_REVOKED },
     [FLEET_KICK_SHUTDOWN] = { "shutdown", CLOSE_AGENT_SHUTDOWN },

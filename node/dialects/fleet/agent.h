@@ -88,7 +88,8 @@ struct agent {
     struct list queue; /* of struct agent_item; the first is at work while is_busy */
     size_t queue_bytes, queue_len;
     bool is_busy, is_running, is_paused;
-    uint32_t failures; /* of the first, one after the other */
+    uint32_t failures;    /* of the first, one after the other          */
+    uint64_t disconnects; /* of our link to Redis, when it was begun last */
     struct store_op *op;
     struct model_wait *reading;
 
@@ -220,7 +221,8 @@ struct agent_item {
     struct list node;
     const struct agent_item_kind *kind;
     size_t bytes;
-    bool is_repeat; /* it may have happened already */
+    bool is_repeat;  /* it may have happened already */
+    uint32_t errors; /* that Redis answered it with  */
 };
 
 /* The item is the queue's. May free the agent when that is leaving and closed. */
@@ -228,7 +230,7 @@ void agent_queue_add(struct agent *agent, struct agent_item *item);
 struct agent_item *agent_queue_first(const struct agent *agent);
 void agent_item_done(struct agent *agent);
 
-/* UNAVAILABLE, UNCERTAIN: it is tried again, later each time. */
+/* UNAVAILABLE, UNCERTAIN: it is tried again, later each time. Errors are not for ever: after some the agent goes. */
 void agent_item_failed(struct agent *agent, enum result result);
 void agent_queue_fini(struct agent *agent);
 

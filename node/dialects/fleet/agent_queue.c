@@ -2,8 +2,9 @@
 /*
  * What an agent said, on its way into the store: one operation at a time, in the order in which it came, so that
  * an acknowledgement's hold exists before a later state clears it. What Redis does not answer is tried again until it
- * does. Meanwhile an answer to a poll makes the one before it idle, so that little waits, however long that takes;
- * where too much waits all the same, nothing more is read.
+ * does; what it answers with an error is given up after a while, and the agent with it. Meanwhile an answer to a poll
+ * makes the one before it idle, so that little waits, however long that takes; where too much waits all the same,
+ * nothing more is read.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ enum {
     QUEUE_LEN_MAX = 4 * FLEET_COMMANDS_MAX,
     RETRY_FIRST_MS = 100,
     RETRY_DOUBLINGS_MAX = 4, /* up to 1600 ms */
+    ERRORS_MAX = 8,
 };
 
 static struct agent_item *item_of(struct list *node)
@@ -73,6 +75,11 @@ static void drop_idle(struct agent *agent, const struct agent_item_kind *kind)
 
 /* ---- one after the other ------------------------------------------------------------------------------ */
 
+static uint64_t disconnects(const struct agent *agent)
+{
+    return store_stats(agent->fleet->node->store)->disconnects;
+}
+
 /* The last thing that is done: an agent that is leaving has left when nothing waits any more. */
 static void run(struct agent *agent)
 {
@@ -83,6 +90,7 @@ static void run(struct agent *agent)
         struct agent_item *first = agent_queue_first(agent);
 
         agent->is_busy = true;
+        agent->disconnects = disconnects(agent);
         first->kind->run(agent, first);
     }
     agent->is_running = false;
@@ -118,6 +126,19 @@ static void on_retry(struct deadline *deadline)
     run(agent);
 }
 
+/* Nobody knows what became of it, though the link has held: so there was an answer. */
+static bool is_error(const struct agent *agent, enum result result)
+{
+    return result == RESULT_UNCERTAIN && agent->disconnects == disconnects(agent);
+}
+
+static void give_up(struct agent *agent)
+{
+    log_error(&agent->log, "agent.stuck", "what=%s", agent_queue_first(agent)->kind->name);
+    agent_kick(agent, FLEET_KICK_STUCK);
+    agent_item_done(agent);
+}
+
 void agent_item_failed(struct agent *agent, enum result result)
 {
     struct agent_item *first = agent_queue_first(agent);
@@ -127,6 +148,11 @@ void agent_item_failed(struct agent *agent, enum result result)
     log_debug(&agent->log, "agent.retry", "what=%s result=%s failures=%u", first->kind->name,
               result_name(result), agent->failures);
     first->is_repeat |= result == RESULT_UNCERTAIN;
+    first->errors += is_error(agent, result);
+    if (first->errors >= ERRORS_MAX) {
+        give_up(agent);
+        return;
+    }
     agent->failures++;
     agent->wants_full = true;
     if (agent->state == AGENT_LEAVING)
