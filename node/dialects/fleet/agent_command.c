@@ -15,7 +15,12 @@
 #include "base/mem.h"
 #include "fleet_realm.h"
 
-enum { COMMAND_ID_SIZE = 32, FRAME_MAX = 128 * 1024, READ_AGAIN_MS = 1000 };
+enum {
+    COMMAND_ID_SIZE = 32,
+    FRAME_MAX = 128 * 1024,
+    READ_AGAIN_MS = 1000,
+    STEP_MS = 250, /* of time-outs: of deadlines there are to be few durations */
+};
 
 struct settle_item {
     struct agent_item item;
@@ -168,7 +173,9 @@ static void on_late(struct deadline *deadline);
 
 static void task_await(struct agent_task *task, uint32_t ms)
 {
-    deadline_set(task->agent->fleet->deadlines, &task->deadline, ms, on_late);
+    uint32_t steps = (ms + STEP_MS - 1) / STEP_MS;
+
+    deadline_set(task->agent->fleet->deadlines, &task->deadline, steps * STEP_MS, on_late);
 }
 
 static void on_late(struct deadline *deadline)
