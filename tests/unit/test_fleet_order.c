@@ -135,6 +135,22 @@ static void an_acknowledgement_of_what_redis_lost_does_not(void **state)
     left(ws);
 }
 
+/* Redis was away meanwhile, and is back with all but the last that it was told. */
+static void an_acknowledgement_after_a_break_does_not(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    create_here();
+    fake.stats.disconnects++;
+    say_ack(ws, 5, true, false);
+    answer("settle", RESULT_NOT_FOUND);
+    answer_beat(1);
+    rig_expect("settle A/5 done poll=1", "c: ok A \"wss://e\"");
+    assert_false(ws->is_closing);
+    left(ws);
+}
+
 static void an_acknowledgement_that_redis_kept_waiting_does_not(void **state)
 {
     struct ws *ws;
@@ -667,6 +683,7 @@ int main(void)
         TEST(no_acknowledgement_in_time),
         TEST(an_acknowledgement_that_loses_kicks),
         TEST(an_acknowledgement_of_what_redis_lost_does_not),
+        TEST(an_acknowledgement_after_a_break_does_not),
         TEST(an_acknowledgement_that_redis_kept_waiting_does_not),
         TEST(an_acknowledgement_that_is_not_read_is_not_late),
         TEST(a_repeat_that_finds_nothing_was_done),

@@ -45,7 +45,7 @@ struct agent_task {
     struct deadline deadline;
     uint64_t until_ms;
     int64_t sent_us;
-    uint64_t epoch; /* of what Redis had when it was sent */
+    uint64_t epoch, disconnects; /* of what Redis had, and of our link to it, when it was sent */
 };
 
 struct agent {

@@ -3,8 +3,8 @@
  * A command is under way from its frame until it has been settled in the store, which alone decides how it ended. Its
  * acknowledgement, or that none came in time, waits for its turn in the queue. What comes here too late, because Redis
  * was away, is not sent at all. Who acknowledges what is not under way
- * (never was, not any more, settled by somebody else) is thrown out; unless Redis has lost what it had, and with
- * it what was under way: then the agent is right.
+ * (never was, not any more, settled by somebody else) is thrown out; unless Redis has lost what it had, or was away
+ * meanwhile and may have lost the last of it, and with it what was under way: then the agent is right.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -65,6 +65,11 @@ void agent_end_tasks(struct agent *agent)
     }
 }
 
+static uint64_t disconnects(const struct agent *agent)
+{
+    return store_stats(agent->fleet->node->store)->disconnects;
+}
+
 /* Until a command's time-out; 0: it is over. */
 static uint32_t left_ms(const struct agent *agent, uint64_t until_ms)
 {
@@ -95,7 +100,7 @@ static void on_verified(enum result result, const struct fleet_beat *beat, void 
         return;
     }
     fleet_realm_heard(agent->realm, beat);
-    if (beat->epoch == item->task->epoch) {
+    if (beat->epoch == item->task->epoch && disconnects(agent) == item->task->disconnects) {
         agent_kick(agent, FLEET_KICK_ACK);
         settled(agent, AGENT_TIMED_OUT);
     } else {
@@ -282,6 +287,7 @@ static void task_add(struct agent *agent, const struct agent_command *command, a
     task->ctx = ctx;
     task->sent_us = clock_us();
     task->epoch = fleet_realm_epoch(agent->realm);
+    task->disconnects = disconnects(agent);
     deadline_init(&task->deadline);
     task_await(task, left_ms(agent, command->until_ms));
     HASH_ADD(hh, agent->tasks, number, sizeof task->number, task);
