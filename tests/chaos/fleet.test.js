@@ -2,6 +2,8 @@
 // A fleet while replicas are killed and restarted, and while Redis is away: callers are always answered, a retry with
 // the same room id is safe, agents come back or were never gone, and afterwards everything is what it should be.
 import assert from 'node:assert/strict';
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { refusal, rest, startFleet } from '../e2e/lib/fleet.js';
 import { baseOf, documents } from '../e2e/lib/fleet-model.js';
@@ -245,4 +247,40 @@ test('fleet: Redis has lost everything', { timeout: 90000 }, async (t) => {
   const rooms = (list) => list.map((doc) => doc.rooms.filter(({ id }) => id.endsWith(baseOf('same name'))).length);
   assert.deepEqual(rooms(shown), rooms(documents(agents.map((agent) => ({ id: agent.instanceId, snapshot: agent.snapshot() })))));
   await until('rooms are made again', async () => (await fleet.create({ type: 'match' })).status === 201);
+});
+
+test('fleet: Redis has lost the last that it was told', { timeout: 90000 }, async (t) => {
+  const fleet = await startFleet(t, { heartbeat: '500ms', args: ARGS });
+  const agents = await fleet.join(...['a', 'b', 'c'].map((name) => ({ name, rooms: [{ id: `${name}-old`, type: 'match', connections: 0, origin: 'local' }] })));
+  const [changes, leaves] = agents;
+  const file = join(fleet.redis.folder, 'appendonlydir');
+  cpSync(file, `${file}-kept`, { recursive: true });
+
+  changes.removeRoom('a-old');
+  changes.addRoom('a-new', 'match');
+  leaves.stop();
+  const [comes] = await fleet.join({ name: 'd' });
+  const stay = [...agents.filter((agent) => agent !== leaves), comes];
+  const ids = stay.map((agent) => agent.instanceId);
+  await changes.inStep();
+  await untilTrue(fleet, stay);
+
+  await fleet.redis.kill();
+  rmSync(file, { recursive: true });
+  cpSync(`${file}-kept`, file, { recursive: true });
+  await fleet.redis.restart();
+  await Promise.all(fleet.replicas.map((node) => node.untilReady(15000)));
+  await untilTrue(fleet, stay);
+  for (const node of fleet.replicas) {
+    await until(`node ${node.port} shows what is there`, async () => {
+      const { status, text } = await rest(node, 'GET', '/v1/rooms');
+      return status === 200 && JSON.parse(text).data.map(({ id }) => id).sort().join() === 'a-new,c-old';
+    });
+  }
+  assert.equal((await fleet.redis.command('HKEYS', 'sb:{fleet:default:all}:claims')).split('\n').sort().join(), 'a-new,c-old');
+  for (const [roomId, status] of [['a-old', 201], ['b-old', 201], ['a-new', 409]]) {
+    assert.equal((await fleet.create({ type: 'match', roomId })).status, status, roomId);
+  }
+  assert.deepEqual(stay.map((agent) => agent.instanceId), ids, 'under the same ids');
+  assert.deepEqual(stay.flatMap((agent) => agent.closes), []);
 });

@@ -604,6 +604,42 @@ static void what_cannot_be_removed_is_passed_over(void **state)
     assert_int_equal(rig.op_count, 0);
 }
 
+/* A beat is due; the agent answers its poll. */
+static void pass_a_beat(struct ws *ws, unsigned poll, uint64_t epoch)
+{
+    pass(1000);
+    say_state(ws, STATE(.poll = poll, .seq = poll, .is_brief = true));
+    answer("touch", RESULT_OK);
+    answer_beat(epoch);
+    buf_clear(&rig.notes);
+}
+
+/* It had left, and Redis has forgotten that; who is here stays. */
+static void what_came_back_with_redis_is_removed(void **state)
+{
+    struct ws *ws = join();
+
+    (void)state;
+    fake.are_beats_held = true;
+    name_of(SLICE_LITERAL("00000000000000f0"));
+    pass_a_beat(ws, 2, 2);
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    model_put("00000000000000f0", "n1", STATE_MESSAGE);
+    answer_model(RESULT_UNAVAILABLE);
+    rig_expect_nothing();
+    pass_a_beat(ws, 3, 2); /* so it is looked at again */
+    answer_model(RESULT_OK);
+    rig_expect("remove B version=3");
+    model_forget();
+    model_put(fake.ids[0], "n1", STATE_MESSAGE);
+    answer_remove(RESULT_OK);
+    answer_model(RESULT_OK);
+    rig_expect_nothing();
+    pass_a_beat(ws, 4, 2);
+    assert_int_equal(ops_waiting("model"), 0);
+    left(ws);
+}
+
 static void a_loss_ends_its_order(void **state)
 {
     struct buf loss;
@@ -705,6 +741,7 @@ int main(void)
         TEST(a_beat_that_failed_is_made_again_soon),
         TEST(what_the_dead_left_is_removed),
         TEST(what_cannot_be_removed_is_passed_over),
+        TEST(what_came_back_with_redis_is_removed),
         TEST(a_loss_ends_its_order),
         TEST(a_node_that_stops_takes_its_agents_along),
         cmocka_unit_test(orders_are_read_as_they_were_written),

@@ -68,10 +68,12 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
 {
     struct fleet_beating *beating = realm->beating;
     bool is_lost = beating->epoch != 0 && beating->epoch != beat->epoch;
+    bool is_believed;
 
     if (is_lost) {
         log_warn(NULL, "fleet.lost", "realm=%s", log_quote(realm->name, strlen(realm->name)));
         rest_end_streams(realm->fleet->rest, realm);
+        fleet_sweep_want_own(beating->sweep);
     }
     if (is_lost || (beating->is_shaky && beating->epoch != 0))
         ask_all(realm);
@@ -79,8 +81,8 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
         beating->good_since_ms = clock_ms();
     beating->is_shaky = false;
     beating->epoch = beat->epoch;
-    if (beat->dead_count > 0 && clock_ms() - beating->good_since_ms >= lease_ms(realm))
-        fleet_sweep_start(beating->sweep, beat);
+    is_believed = beat->dead_count > 0 && clock_ms() - beating->good_since_ms >= lease_ms(realm);
+    fleet_sweep_start(beating->sweep, is_believed ? beat : NULL);
 }
 
 static void on_due(struct deadline *deadline);

@@ -23,11 +23,15 @@ uint64_t fleet_realm_epoch(const struct fleet_realm *realm);
 
 /* ---- fleet_sweep ------------------------------------------------------------------------------------- */
 
-/* Removes what dead nodes left, one instance after the other. */
+/* Removes what dead nodes left, one instance after the other; and what is ours by mistake. */
 struct fleet_sweep;
 
 struct fleet_sweep *fleet_sweep_create(struct fleet_realm *realm);
 void fleet_sweep_destroy(struct fleet_sweep **sweep);
+void fleet_sweep_want_own(
+    struct fleet_sweep *sweep); /* the next time, and until it has been done */
+
+/* Unless it is at work. NULL: of the dead nothing is to be believed. */
 void fleet_sweep_start(struct fleet_sweep *sweep, const struct fleet_beat *beat);
 
 #endif

@@ -2,11 +2,13 @@
 /*
  * What a dead node left is removed by whoever hears of its death; who comes later finds it gone, so everybody begins
  * somewhere else. One instance at a time: the next is looked for in the model when the last one has gone. What cannot be
- * removed is passed over; the next beat tells of the dead again.
+ * removed is passed over; the next beat tells of the dead again. A Redis that has lost the last it was told may show
+ * instances again that had left us: those we remove ourselves.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "fleet_parting.h"
@@ -14,9 +16,11 @@
 
 struct fleet_sweep {
     struct fleet_realm *realm;
-    struct strings dead;   /* nodes; empty: it rests                    */
-    struct strings failed; /* instances that could not be removed       */
-    bool has_synced;       /* the model knows when they last answered   */
+    bool is_running;
+    bool wants_own;        /* what is said to be ours and has no agent here goes, too */
+    struct strings dead;   /* nodes                                                   */
+    struct strings failed; /* instances that could not be removed                     */
+    bool has_synced;       /* the model knows when they last answered                 */
     uint32_t dice;
     char id[FLEET_ID_LEN + 1]; /* of the one that is being removed */
     struct model_wait *reading;
@@ -54,11 +58,22 @@ static void rest(struct fleet_sweep *sweep)
     strings_clear(&sweep->dead);
     strings_clear(&sweep->failed);
     sweep->removed = 0;
+    sweep->is_running = false;
+}
+
+static bool is_stray(const struct fleet_sweep *sweep, const struct model_instance *instance)
+{
+    struct agent *agent;
+
+    if (!sweep->wants_own || strcmp(instance->owner, sweep->realm->fleet->node->id) != 0)
+        return false;
+    HASH_FIND(hh, sweep->realm->agents, instance->id, FLEET_ID_LEN, agent);
+    return agent == NULL;
 }
 
 static bool is_to_go(const struct fleet_sweep *sweep, const struct model_instance *instance)
 {
-    return strings_hold(&sweep->dead, instance->owner) &&
+    return (strings_hold(&sweep->dead, instance->owner) || is_stray(sweep, instance)) &&
            !strings_hold(&sweep->failed, instance->id);
 }
 
@@ -98,7 +113,7 @@ static void remove_one(struct fleet_sweep *sweep, const struct model_instance *o
 
     memcpy(sweep->id, orphan->id, sizeof sweep->id);
     parting_init_known(&parting, orphan);
-    parting.leaving.is_orphan = true;
+    parting.leaving.is_orphan = strings_hold(&sweep->dead, orphan->owner);
     fleet_remove(sweep->realm->fleet->node->store, slice_of(sweep->realm->name), &parting.leaving,
                  on_removed, sweep, &sweep->removing);
     parting_fini(&parting);
@@ -110,10 +125,13 @@ static void on_read(enum result result, const struct model_view *view, void *ctx
     const struct model_instance *orphan = result == RESULT_OK ? choose(sweep, view) : NULL;
 
     sweep->has_synced = true;
-    if (orphan != NULL)
+    if (orphan != NULL) {
         remove_one(sweep, orphan);
-    else
-        rest(sweep);
+        return;
+    }
+    if (result == RESULT_OK && sweep->failed.count == 0)
+        sweep->wants_own = false;
+    rest(sweep);
 }
 
 static void go_on(struct fleet_sweep *sweep)
@@ -123,13 +141,19 @@ static void go_on(struct fleet_sweep *sweep)
 
 void fleet_sweep_start(struct fleet_sweep *sweep, const struct fleet_beat *beat)
 {
-    if (sweep->dead.count > 0)
+    if (sweep->is_running || (beat == NULL && !sweep->wants_own))
         return;
-    for (size_t i = 0; i < beat->dead_count; i++)
+    for (size_t i = 0; beat != NULL && i < beat->dead_count; i++)
         strings_add(&sweep->dead, beat->dead[i]);
     uv_random(NULL, NULL, &sweep->dice, sizeof sweep->dice, 0, NULL);
     sweep->has_synced = false;
+    sweep->is_running = true;
     go_on(sweep);
+}
+
+void fleet_sweep_want_own(struct fleet_sweep *sweep)
+{
+    sweep->wants_own = true;
 }
 
 struct fleet_sweep *fleet_sweep_create(struct fleet_realm *realm)
