@@ -13,7 +13,7 @@ const SECRET = 'not very long, but a secret';
 test('tokens with a shared secret', async (t) => {
   const cluster = await startCluster(t, {
     count: 2, balancer: 'random(1)',
-    args: ['--jwt-secret', SECRET, '--jwt-leeway', '0s', '--jwt-warn', '1s', '--unauthenticated-rooms', 'lobby:*', '--auth-failures', '0'],
+    args: ['--jwt-secret', SECRET, '--jwt-leeway', '0s', '--jwt-warn', '1s', '--unauthenticated-rooms', 'lobby:*', '--auth-failures', '0', '--jsonp'],
   });
   const { url } = cluster.balancer;
   const server = await cluster.token('server', 'back-end');
@@ -49,6 +49,24 @@ test('tokens with a shared secret', async (t) => {
         assert.deepEqual(Object.keys(got), [want], `${origin} ${transports}`);
         client.close();
       }
+    }
+  });
+
+  await t.test('a cookie that came with JSON-P, which any page can ask for, is not taken', async () => {
+    const good = token({ rooms: { '*': ['join'] } });
+    const at = `${url}/socket.io/?EIO=4&transport=polling`;
+    const rows = [['', '', 'ok'], ['&j=0', '', 'error'], ['&j', '', 'error'], [`&j=0&token=${good}`, '', 'ok'], ['&j=0', JSON.stringify({ token: good }), 'ok']];
+    for (const [query, auth, want] of rows) {
+      const get = async (more) => (await fetch(at + query + more, { headers: { cookie: `token=${good}` } })).text();
+      const sid = `&sid=${(await get('')).match(/sid\W+([-\w]{20})/)[1]}`;
+      const say = (text) => fetch(at + query + sid, query === ''
+        ? { method: 'POST', body: text, headers: { 'content-type': 'text/plain;charset=UTF-8' } }
+        : { method: 'POST', body: new URLSearchParams({ d: text }) });
+      await say(`40${auth}`);
+      await get(sid);
+      await say('420["signalbox:join",{"room":"job:1"}]');
+      const answer = (await get(sid)).replaceAll('\\', '');
+      assert.ok(answer.includes(`430[{"${want}":`), `${query} ${auth}: ${answer}`);
     }
   });
 

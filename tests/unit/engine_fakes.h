@@ -162,6 +162,13 @@ struct slice http_query(struct http_request *request, const char *name)
     return (struct slice){ NULL, 0 };
 }
 
+bool http_has_query(const struct http_request *request, const char *name)
+{
+    (void)request;
+    (void)name;
+    return false;
+}
+
 struct slice http_query_raw(const struct http_request *request)
 {
     (void)request;

@@ -99,7 +99,7 @@ static void visit_open_polling(struct visit *visit, enum engine_version version)
     conn = engine_conn_create(engine, engine_handshake_of(engine, request, version), NULL);
     conn->place = place;
     conn->has_b64 = slice_is(http_query(request, "b64"), "1");
-    conn->is_jsonp = engine->settings.has_jsonp && http_has_query(request, "j");
+    conn->is_jsonp = engine_is_jsonp(engine, request);
     engine->node->metrics.engine_opened[version - ENGINE_3][0]++;
     visitor = visitor_create(engine, request);
     engine_conn_open(conn);

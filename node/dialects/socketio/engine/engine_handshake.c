@@ -49,14 +49,21 @@ static bool is_own(struct slice origin, struct slice host)
            strncasecmp(origin.data + start, host.data, host.len) == 0;
 }
 
+bool engine_is_jsonp(const struct engine *engine, const struct http_request *request)
+{
+    return engine->settings.has_jsonp && http_has_query(request, "j");
+}
+
 /* Browsers send cookies for whatever page opens a WebSocket. So those of a foreign one are not taken, unless
- * --origins lets it in. */
+ * --origins lets it in; nor those of JSON-P: a script's request does not say whose page asks, and that page reads the
+ * answers. */
 static struct slice cookie_of(const struct engine *engine, const struct http_request *request)
 {
     struct slice origin = http_header(request, "origin");
 
-    if (origin.data == NULL || engine->node->config->origins.count > 0 ||
-        is_own(origin, http_header(request, "host")))
+    if (!engine_is_jsonp(engine, request) &&
+        (origin.data == NULL || engine->node->config->origins.count > 0 ||
+         is_own(origin, http_header(request, "host"))))
         return http_header(request, "cookie");
     return (struct slice){ NULL, 0 };
 }

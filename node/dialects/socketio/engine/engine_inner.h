@@ -100,6 +100,9 @@ struct engine_handshake *engine_handshake_of(const struct engine *engine,
                                              const struct http_request *request,
                                              enum engine_version version);
 
+/* A handshake with `j`, where --jsonp allows it: any page can read its answers. */
+bool engine_is_jsonp(const struct engine *engine, const struct http_request *request);
+
 /* ---- polls: GETs and POSTs, whatever node they came to -------------------------------------------- */
 
 enum poll_form {
