@@ -187,6 +187,30 @@ static void wait_for_end(enum engine_end how)
                  "the upper layer to hear of the end");
 }
 
+static bool is_past(void *ctx)
+{
+    return uv_now(&world.loop) >= *(uint64_t *)ctx;
+}
+
+static void test_commit_outlasts_the_upgrade_timeout(void **state)
+{
+    struct session session;
+    struct socket socket;
+    uint64_t until;
+
+    (void)state;
+    world.is_busy = true;
+    deal_open(&session, versions[0]);
+    upgrade(&socket, &session);
+    until = uv_now(&world.loop) + world.settings.upgrade_timeout_ms + 200;
+    support_wait(&world.loop, is_past, &until, SUPPORT_WAIT_MS, "the upgrade's time to pass");
+    rest();
+    socket_say(&socket, "4at last");
+    socket_expect(&socket, "text 40:at last\n");
+    socket_end(&socket);
+    wait_for_end(ENGINE_TRANSPORT_CLOSE);
+}
+
 static void test_commit_waits_too_long(void **state)
 {
     struct session session;
@@ -196,10 +220,9 @@ static void test_commit_waits_too_long(void **state)
     world.is_busy = true;
     deal_open(&session, versions[0]);
     upgrade(&socket, &session);
-    socket_expect(&socket, "close\n"); /* after upgrade_timeout_ms */
+    socket_expect(&socket, "close\n"); /* its heartbeat ended meanwhile */
     socket_end(&socket);
-    rest();
-    wait_for_end(ENGINE_TRANSPORT_CLOSE);
+    wait_for_end(ENGINE_PING_TIMEOUT);
 }
 
 /* Between its "5" and the connection: the upper layer hears of the end wherever it is then. */
@@ -455,7 +478,8 @@ int main(void)
         TEST(test_probe_that_breaks_off),
         TEST(test_connection_ends_while_it_is_probed),
         TEST(test_commit_waits_for_rest),
-        TEST(test_commit_waits_too_long),
+        TEST(test_commit_outlasts_the_upgrade_timeout),
+        TEST_BEAT(test_commit_waits_too_long),
         TEST(test_websocket_breaks_in_the_switch),
         TEST(test_upper_layer_closes_what_comes),
         TEST(test_upper_layer_refuses_what_comes),

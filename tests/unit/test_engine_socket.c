@@ -602,6 +602,46 @@ static void moves(void **state)
     buf_fini(&image);
 }
 
+static void on_commit_later(struct home *home)
+{
+    (void)home;
+}
+
+static void on_leave(struct home *home)
+{
+    home->carrier = NULL;
+    note("left");
+}
+
+/* --socketio-upgrade-timeout is the client's. The owner of the connection has its own time to come to rest. */
+static void the_home_takes_its_time(void **state)
+{
+    static const struct home_ops ops = { .commit = on_commit_later, .leave = on_leave };
+    struct stage *stage = *state;
+    const uint64_t *late = &stage->node.metrics.limits[LIMIT_SOCKETIO_UPGRADE_TIME];
+
+    for (int says_five = 0; says_five < 2; says_five++) {
+        uint32_t limit_ms = says_five ? ENGINE_REST_MS + 5000 : stage_settings.upgrade_timeout_ms;
+        struct home home = { &ops, NULL };
+        struct ws ws = { .name = "w", .room = 1000 };
+
+        upgrading = &ws;
+        carrier_create_probing(stage->engine, NULL, "", ENGINE_4, &home);
+        ws_fake_open(&ws);
+        if (says_five) {
+            pass(stage_settings.upgrade_timeout_ms - 1);
+            ws_fake_say(&ws, "5");
+            expect("w: pause");
+        }
+        pass(limit_ms - 1);
+        expect_nothing();
+        pass(1);
+        expect("left", "w: close");
+        ws_fake_end(&ws, CLOSE_ENGINE_CLOSED);
+        assert_int_equal(*late, 1);
+    }
+}
+
 static void images_that_make_no_sense(void **state)
 {
     struct stage *stage = *state;
@@ -648,6 +688,7 @@ int main(void)
         TEST(ends_while_it_waits),
         TEST(waits_too_much_to_move),
         TEST(moves),
+        TEST(the_home_takes_its_time),
         TEST(images_that_make_no_sense),
     };
 

@@ -17,30 +17,32 @@
 
 static void on_late(struct deadline *deadline);
 
+/* The owner lets go of the connection, or ends it, before this is over. */
+enum { COMMIT_MS = ENGINE_REST_MS + 5000 };
+
 static void carrier_enter(struct carrier *carrier, enum carrier_state to)
 {
-    static const struct {
+    const struct {
         const char *name;
         unsigned next;
-        bool is_limited; /* --socketio-upgrade-timeout runs from the first of these to the last */
+        uint32_t limit_ms; /* 0: none */
     } rules[CARRIER_STATES] = {
         [CARRIER_OPENING] = { "opening",
-                              TO(CARRIER_PROBING) | TO(CARRIER_ATTACHED) | TO(CARRIER_CLOSED),
-                              false },
-        [CARRIER_PROBING] = { "probing", TO(CARRIER_COMMITTING) | TO(CARRIER_CLOSED), true },
-        [CARRIER_COMMITTING] = { "committing", TO(CARRIER_ATTACHED) | TO(CARRIER_CLOSED), true },
-        [CARRIER_ATTACHED] = { "attached", TO(CARRIER_CLOSED), false },
-        [CARRIER_CLOSED] = { "closed", 0, false },
+                              TO(CARRIER_PROBING) | TO(CARRIER_ATTACHED) | TO(CARRIER_CLOSED), 0 },
+        [CARRIER_PROBING] = { "probing", TO(CARRIER_COMMITTING) | TO(CARRIER_CLOSED),
+                              carrier->engine->settings.upgrade_timeout_ms },
+        [CARRIER_COMMITTING] = { "committing", TO(CARRIER_ATTACHED) | TO(CARRIER_CLOSED),
+                                 COMMIT_MS },
+        [CARRIER_ATTACHED] = { "attached", TO(CARRIER_CLOSED), 0 },
+        [CARRIER_CLOSED] = { "closed", 0, 0 },
     };
 
     assert(rules[carrier->state].next & TO(to));
     log_debug(NULL, "engine.carrier", "from=%s to=%s", rules[carrier->state].name, rules[to].name);
     carrier->state = (uint8_t)to;
-    if (!rules[to].is_limited)
-        deadline_clear(&carrier->wait);
-    else if (!deadline_is_set(&carrier->wait))
-        deadline_set(carrier->engine->deadlines, &carrier->wait,
-                     carrier->engine->settings.upgrade_timeout_ms, on_late);
+    deadline_clear(&carrier->wait);
+    if (rules[to].limit_ms != 0)
+        deadline_set(carrier->engine->deadlines, &carrier->wait, rules[to].limit_ms, on_late);
 }
 
 static void carrier_close(struct carrier *carrier)
@@ -58,7 +60,7 @@ static void leave_home(struct carrier *carrier)
         home->ops->leave(home);
 }
 
-/* The client did something else than to upgrade, or nothing: polling goes on. */
+/* The client did something else than to upgrade, or nothing: polling goes on. Or its home says nothing. */
 static void give_up(struct carrier *carrier)
 {
     leave_home(carrier);
@@ -69,7 +71,8 @@ static void on_late(struct deadline *deadline)
 {
     struct carrier *carrier = LIST_ENTRY(deadline, struct carrier, wait);
 
-    carrier->engine->node->metrics.limits[LIMIT_SOCKETIO_UPGRADE_TIME]++;
+    if (carrier->state == CARRIER_PROBING)
+        carrier->engine->node->metrics.limits[LIMIT_SOCKETIO_UPGRADE_TIME]++;
     give_up(carrier);
 }
 

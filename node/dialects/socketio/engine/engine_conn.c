@@ -21,7 +21,6 @@
 enum {
     GREETING_MS = 1000,    /* for the upper layer's first words                            */
     CLOSE_WAIT_MS = 30000, /* for the GET that fetches the last words                      */
-    REST_MS = 30000,       /* for the upper layer to come to rest                          */
     TOMBSTONE_MS = 45000,  /* for polls and WebSockets that do not know that it has moved  */
 };
 
@@ -114,7 +113,7 @@ static const struct conn_rule {
                        TO(CONN_SOCKET) | TO(CONN_LEAVING) | TO(CONN_CLOSING) | TO(CONN_OVER),
                        begin_to_poll },
     [CONN_SOCKET] = { "socket", 0, TO(CONN_OVER), begin_on_socket },
-    [CONN_LEAVING] = { "leaving", REST_MS, TO(CONN_MOVED) | TO(CONN_OVER), stop_polling },
+    [CONN_LEAVING] = { "leaving", ENGINE_REST_MS, TO(CONN_MOVED) | TO(CONN_OVER), stop_polling },
     [CONN_MOVED] = { "moved", TOMBSTONE_MS, TO(CONN_OVER), become_tombstone },
     [CONN_CLOSING] = { "closing", CLOSE_WAIT_MS, TO(CONN_OVER), wait_for_get },
     [CONN_OVER] = { "over", 0, 0, leave_the_table },

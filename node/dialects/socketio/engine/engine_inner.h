@@ -225,6 +225,8 @@ enum engine_state {
     ENGINE_STATES
 };
 
+enum { ENGINE_REST_MS = 30000 }; /* LEAVING: for the upper layer to come to rest */
+
 /* There are many of these, most of them idle: what is rarely there is a pointer. */
 struct engine_conn {
     struct engine *engine;
@@ -394,10 +396,9 @@ struct carrier {
         struct engine_handshake *handshake; /* OPENING, when it is_direct */
         struct engine_conn *conn;           /* ATTACHED */
     };
-    struct deadline
-        wait;       /* PROBING, COMMITTING: --socketio-upgrade-timeout; else settings.pace_ms */
-    uint8_t state;  /* enum carrier_state; written by carrier_enter() alone */
-    bool is_direct; /* no polling before it: it opens the connection */
+    struct deadline wait; /* PROBING, COMMITTING: the state's limit; else settings.pace_ms */
+    uint8_t state;        /* enum carrier_state; written by carrier_enter() alone */
+    bool is_direct;       /* no polling before it: it opens the connection */
     bool has_b64;
     uint8_t version;
 };
