@@ -303,6 +303,29 @@ static void test_protocol_4_with_a_fast_client(void **state)
     rig_closed(conn, ENGINE_TRANSPORT_CLOSE);
 }
 
+/* --socketio-namespaces says nothing of `/`: the client is told, and may go on to another one. */
+static void test_protocol_4_without_root(void **state)
+{
+    static char admin[] = "/admin", *namespaces[] = { admin };
+    struct engine_conn *conn;
+
+    (void)state;
+    rig.config.socketio_namespaces = (struct strings){ namespaces, 1 };
+    conn = rig_open_conn(ENGINE_3, "");
+    rig_turn();
+    rig_expect("c1 > 44{\"message\":\"Invalid namespace\"}");
+    assert_int_equal(rig.node.metrics.socketio_refused[SOCKETIO_UNKNOWN_NAMESPACE], 1);
+    rig_text(conn, "0/admin");
+    rig_joined(RESULT_OK);
+    rig_expect("a admit /admin /admin#sid-1 {}", "b admit /admin /admin#sid-1 {}", "c1 > 40/admin,",
+               "a connect /admin /admin#sid-1", "b connect /admin /admin#sid-1",
+               "rooms of /admin#sid-1 go on");
+    rig_text(conn, "2[\"x\"]");
+    rig_expect("c1 closes: forced server close");
+    rig_closed(conn, ENGINE_TRANSPORT_CLOSE);
+    rig_forget_notes();
+}
+
 static void test_refusals_of_protocol_4(void **state)
 {
     struct engine_conn *conn = rig_open_conn(ENGINE_3, "");
@@ -355,6 +378,7 @@ int main(void)
         RIG_TEST(test_attachments_that_do_not_come),
         RIG_TEST(test_protocol_4),
         RIG_TEST(test_protocol_4_with_a_fast_client),
+        RIG_TEST(test_protocol_4_without_root),
         RIG_TEST(test_refusals_of_protocol_4),
         RIG_TEST(test_a_query_that_is_too_long),
     };

@@ -52,7 +52,8 @@ static struct slice split_namespace(const struct sio_conn *conn, struct slice na
     return (struct slice){ name.data, (size_t)(mark - name.data) };
 }
 
-void sio_conn_join(struct sio_conn *conn, struct slice nsp, struct slice query)
+/* Protocol 4: what the client says of itself stands in a query. */
+static void join(struct sio_conn *conn, struct slice nsp, struct slice query)
 {
     struct buf auth;
 
@@ -60,6 +61,16 @@ void sio_conn_join(struct sio_conn *conn, struct slice nsp, struct slice query)
     sio_query_to_json(query, &auth);
     sio_admission_begin(conn, nsp, buf_slice(&auth));
     buf_fini(&auth);
+}
+
+void sio_conn_join_root(struct sio_conn *conn)
+{
+    const struct slice root = SLICE_LITERAL("/");
+
+    if (sio_has_namespace(conn->sio, root))
+        join(conn, root, slice_of(engine_handshake(conn->engine)->query));
+    else
+        refuse(conn, root, SOCKETIO_UNKNOWN_NAMESPACE);
 }
 
 static void conn_connect(struct sio_conn *conn, struct slice nsp, struct slice query,
@@ -72,7 +83,7 @@ static void conn_connect(struct sio_conn *conn, struct slice nsp, struct slice q
     else if (conn->socket_count >= conn->sio->node->config->socketio_max_namespaces)
         refuse(conn, nsp, SOCKETIO_TOO_MANY_NAMESPACES);
     else if (engine_handshake(conn->engine)->version == ENGINE_3)
-        sio_conn_join(conn, nsp, query);
+        join(conn, nsp, query);
     else
         sio_admission_begin(conn, nsp,
                             payload.type != JSON_ABSENT ? payload.raw : SLICE_LITERAL("{}"));

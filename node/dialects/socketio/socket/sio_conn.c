@@ -103,7 +103,7 @@ static void conn_begin(struct sio_conn *conn)
         return;
     conn->has_begun = true;
     if (conn->joins_root)
-        sio_conn_join(conn, SLICE_LITERAL("/"), slice_of(engine_handshake(conn->engine)->query));
+        sio_conn_join_root(conn);
     while ((socket = first_back(conn)) != NULL)
         sio_socket_tell(socket, true);
     sio_conn_note_rest(conn);

@@ -157,8 +157,8 @@ void sio_conn_destroy(struct sio_conn **conn);
 void sio_conn_text(struct sio_conn *conn, struct slice text);
 void sio_conn_binary(struct sio_conn *conn, struct slice bytes);
 
-/* Protocol 4: joins a namespace. What the client says of itself stands in a query. */
-void sio_conn_join(struct sio_conn *conn, struct slice nsp, struct slice query);
+/* Protocol 4: joins `/` without being asked, or says that nobody may. */
+void sio_conn_join_root(struct sio_conn *conn);
 
 /* A binary packet is incomplete: takes it over. */
 void sio_conn_await(struct sio_conn *conn, struct sio_assembly *assembly);
