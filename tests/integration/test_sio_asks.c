@@ -191,6 +191,28 @@ static void test_binary_answers(void **state)
 
 /* ---- those who do not answer ----------------------------------------------------------------------------------- */
 
+/* Each part is allowed, all of them are more than one node says to another at once. */
+static void test_an_answer_that_is_too_large(void **state)
+{
+    enum { PARTS = 8, PART_LEN = INBOX_TEXT_MAX / PARTS };
+    struct client *b = client_in(&rig.b, "/", "B");
+    char *bytes = xcalloc(1, PART_LEN);
+    struct slice parts[PARTS];
+    struct asking asking;
+    uint64_t id;
+
+    (void)state;
+    for (size_t i = 0; i < PARTS; i++)
+        parts[i] = (struct slice){ bytes, PART_LEN };
+    client_join(b, "r");
+    ask(&rig.a, "r", 60000, &asking);
+    id = wait_for_question(b);
+    assert_true(sio_asks_answer(&b->socket, id, SLICE_LITERAL("[]"), parts, PARTS));
+    assert_null(b->socket.acks);
+    asking_expect(&asking, false, 1, "");
+    free(bytes);
+}
+
 static void test_time_runs_out(void **state)
 {
     struct client *a = client_in(&rig.a, "/", "A"), *b = client_in(&rig.b, "/", "B");
@@ -422,6 +444,7 @@ int main(void)
         TEST(test_one_socket_of_another_node),
         TEST(test_targets_of_a_namespace),
         TEST(test_binary_answers),
+        TEST(test_an_answer_that_is_too_large),
         TEST(test_time_runs_out),
         TEST(test_unknown_ids_and_second_answers),
         TEST(test_socket_ends_before_it_answers),

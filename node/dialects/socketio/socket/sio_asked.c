@@ -157,25 +157,39 @@ void sio_asked_expect(struct sio_socket *socket, const struct sio_entry *entry, 
     add(socket, &pending);
 }
 
+/* Text and attachments may be as large as the options let them be: what finds no room together counts as no
+ * answer. */
+static void tell_answer(const struct sio_socket *socket, const struct pending *pending,
+                        struct slice args, const struct slice *attachments, size_t attachment_count)
+{
+    struct slice asker = { pending->asker, NODE_ID_LEN };
+    struct buf message;
+
+    begin(&message, pending->id, SIO_WORD_ANSWER);
+    pack_slice(&message, sio_id(socket));
+    pack_slice(&message, args);
+    pack_number(&message, attachment_count);
+    for (size_t i = 0; i < attachment_count; i++)
+        pack_slice(&message, attachments[i]);
+    if (!message.has_overflowed) {
+        tell(socket->sio, asker, &message);
+    } else {
+        buf_fini(&message);
+        tell_none(socket, asker, pending->id);
+    }
+}
+
 bool sio_asks_answer(struct sio_socket *socket, uint64_t ack_id, struct slice args,
                      const struct slice *attachments, size_t attachment_count)
 {
     struct pending *pending = find(socket, ack_id);
     bool is_late;
-    struct buf message;
 
     if (pending == NULL)
         return false;
     is_late = pending->until_ms < store_now_ms(socket->sio->node->store);
-    if (!is_late) {
-        begin(&message, ack_id, SIO_WORD_ANSWER);
-        pack_slice(&message, sio_id(socket));
-        pack_slice(&message, args);
-        pack_number(&message, attachment_count);
-        for (size_t i = 0; i < attachment_count; i++)
-            pack_slice(&message, attachments[i]);
-        tell(socket->sio, (struct slice){ pending->asker, NODE_ID_LEN }, &message);
-    }
+    if (!is_late)
+        tell_answer(socket, pending, args, attachments, attachment_count);
     drop(socket, pending);
     return !is_late;
 }
