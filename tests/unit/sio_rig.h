@@ -406,6 +406,11 @@ void sio_members_pack(const struct sio_socket *socket, struct buf *image)
     pack_slice(image, slice_of(socket->id));
 }
 
+void sio_members_stay(struct sio_socket *socket)
+{
+    note("rooms of %s stay", socket->id);
+}
+
 bool sio_members_unpack(struct sio_socket *socket, struct unpack *image)
 {
     return slice_is(unpack_slice(image), socket->id) && !image->is_broken;
@@ -429,6 +434,11 @@ void sio_asks_pack(const struct sio_socket *socket, struct buf *image)
 {
     (void)socket;
     pack_number(image, 7);
+}
+
+void sio_asks_stay(struct sio_socket *socket)
+{
+    note("debts of %s stay", socket->id);
 }
 
 bool sio_asks_unpack(struct sio_socket *socket, struct unpack *image)

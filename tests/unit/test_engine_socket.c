@@ -543,7 +543,7 @@ static void waits_too_much_to_move(void **state)
     conn = stage_session(stage);
     memset(text, '4', 1000000);
     text[1000000] = '\0';
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 9; i++)
         assert_int_equal(send_text(conn, text), ENGINE_QUEUED);
     free(text);
     begin_far(stage, &far);
@@ -552,6 +552,27 @@ static void waits_too_much_to_move(void **state)
     buf_fini(&image);
     stage_turn(stage);
     expect("close transport error");
+}
+
+/* The upper layer gets what room is left, and hears of the end when that is not enough. */
+static void is_too_much_to_move(void **state)
+{
+    struct stage *stage = *state;
+    struct engine_conn *conn = stage_session(stage);
+    struct engine_probe far;
+    char *text = xmalloc(ENGINE_IMAGE_MAX);
+
+    memset(text, 'x', ENGINE_IMAGE_MAX - 1);
+    text[ENGINE_IMAGE_MAX - 1] = '\0';
+    upper.image = text;
+    assert_int_equal(send_text(conn, "4a"), ENGINE_QUEUED);
+    begin_far(stage, &far);
+    engine_probe_take(&far);
+    expect("pack", "probe over");
+    buf_fini(&image);
+    stage_turn(stage);
+    expect("close transport error");
+    free(text);
 }
 
 /* The same stage is another node from now on. */
@@ -687,6 +708,7 @@ int main(void)
         TEST(waits_for_rest),
         TEST(ends_while_it_waits),
         TEST(waits_too_much_to_move),
+        TEST(is_too_much_to_move),
         TEST(moves),
         TEST(the_home_takes_its_time),
         TEST(images_that_make_no_sense),

@@ -391,6 +391,23 @@ static void test_a_move(void **state)
     buf_fini(&image);
 }
 
+/* It is told of its end like any other. */
+static void test_a_move_that_does_not_fit(void **state)
+{
+    struct engine_conn *conn = rig_connected();
+    struct buf image;
+
+    (void)state;
+    sio_set_data(rig.socket, "app", slice_of("\"remember\""));
+    buf_init(&image, 20);
+    rig.engine.ops->pack(conn->upper, &image);
+    assert_true(image.has_overflowed);
+    rig_expect("rooms of id-1 stay", "debts of id-1 stay");
+    rig_closed(conn, ENGINE_TRANSPORT_ERROR);
+    rig_expect("a disconnect id-1: transport error", "b disconnect id-1: transport error");
+    buf_fini(&image);
+}
+
 /* A message that is faster than the next turn: the apps hear of the socket first. */
 static void test_a_fast_client_that_moved(void **state)
 {
@@ -530,6 +547,7 @@ int main(void)
         RIG_TEST(test_data),
         RIG_TEST(test_arguments),
         RIG_TEST(test_a_move),
+        RIG_TEST(test_a_move_that_does_not_fit),
         RIG_TEST(test_a_fast_client_that_moved),
         RIG_TEST(test_a_client_that_moved_and_went),
         RIG_TEST(test_a_move_of_protocol_4),

@@ -75,7 +75,8 @@ struct engine_ops {
     /* Nothing is under way that would still answer to this connection. When not, engine_rested() is
      * called once it is so. Meanwhile no messages come in. */
     bool (*is_at_rest)(void *upper);
-    /* Appends all it needs to go on elsewhere, and lets go of everything here: the last call. */
+    /* Appends all it needs to go on elsewhere, and lets go of everything here: the last call. Where
+     * the image overflows it goes nowhere: nothing is let go, and on_close follows. */
     void (*pack)(void *upper, struct buf *image);
     /* The same client, on its new node. NULL: the image makes no sense, and the connection ends. */
     void *(*unpack)(struct engine_conn *conn, struct slice image, void *ctx);

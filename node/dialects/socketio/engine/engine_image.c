@@ -13,14 +13,9 @@
 #include "engine_inner.h"
 
 enum {
-    WAITING_MAX = 1 << 20,               /* frames                                          */
-    WAITING_BYTES_MAX = 3 * 1024 * 1024, /* the upper layer's part may hold a whole message */
+    WAITING_MAX = 1 << 20, /* frames                      */
+    LENGTH_MAX = 10,       /* bytes of a slice's length   */
 };
-
-bool engine_image_fits(const struct engine_conn *conn)
-{
-    return conn->queue == NULL || conn->queue->bytes <= WAITING_BYTES_MAX;
-}
 
 static void pack_handshake(const struct engine_handshake *handshake, struct buf *image)
 {
@@ -47,19 +42,24 @@ static void pack_waiting(struct engine_conn *conn, struct buf *image)
     }
 }
 
-void engine_image_pack(struct engine_conn *conn, struct buf *image)
+/* The upper layer is asked last, and for what has room behind the rest. */
+bool engine_image_pack(struct engine_conn *conn, struct buf *image)
 {
     struct buf upper;
+    bool fits;
 
     pack_slice(image, (struct slice){ conn->sid, ENGINE_ID_LEN });
     pack_handshake(conn->handshake, image);
     engine_beat_pack(conn, image);
     pack_waiting(conn, image);
-    buf_init(&upper, image->max);
+    if (image->has_overflowed || image->max - image->len < LENGTH_MAX)
+        return false;
+    buf_init(&upper, image->max - image->len - LENGTH_MAX);
     conn->engine->ops->pack(conn->upper, &upper);
-    image->has_overflowed |= upper.has_overflowed;
+    fits = !upper.has_overflowed;
     pack_slice(image, buf_slice(&upper));
     buf_fini(&upper);
+    return fits;
 }
 
 /* ---- on the new node ---------------------------------------------------------------------------------------- */

@@ -310,12 +310,10 @@ void engine_beat_unpack(struct engine_conn *conn, struct unpack *image);
 
 /* ---- engine_image.c ---------------------------------------------------------------------------------- */
 
-/* All of a connection that moves; the upper layer lets go of it here. */
-void engine_image_pack(struct engine_conn *conn, struct buf *image);
+/* All of a connection that moves; the upper layer lets go of it here. False: it does not fit, and the upper layer
+ * still has it; what waited is gone. */
+bool engine_image_pack(struct engine_conn *conn, struct buf *image);
 enum { ENGINE_IMAGE_MAX = 8 * 1024 * 1024 - 1024 };
-
-/* Not so much waits that the upper layer's part would find no room. */
-bool engine_image_fits(const struct engine_conn *conn);
 
 /* The connection on its new node, before it is attached. NULL: the image makes no sense. */
 struct engine_conn *engine_image_unpack(struct engine *engine, struct slice image);

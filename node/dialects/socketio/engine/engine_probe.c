@@ -68,16 +68,11 @@ static void pack(struct engine_conn *conn)
     struct engine_probe *probe = conn->probe;
     struct buf image;
 
-    if (!engine_image_fits(conn)) { /* while the upper layer can still be told */
-        engine_close(conn, ENGINE_TOO_SLOW);
-        return;
-    }
     buf_init(&image, ENGINE_IMAGE_MAX);
-    engine_image_pack(conn, &image);
-    conn->has_upper = false; /* its last call was pack() */
-    if (image.has_overflowed) {
+    if (!engine_image_pack(conn, &image)) {
         engine_close(conn, ENGINE_TRANSPORT_ERROR); /* the probe hears of it */
     } else {
+        conn->has_upper = false; /* its last call was pack() */
         take_out(probe);
         conn->engine->node->metrics.engine_moves[0]++;
         engine_conn_enter(conn, CONN_MOVED);

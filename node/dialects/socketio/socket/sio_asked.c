@@ -222,6 +222,12 @@ void sio_asks_pack(const struct sio_socket *socket, struct buf *image)
         acks->is_moving = true;
 }
 
+void sio_asks_stay(struct sio_socket *socket)
+{
+    if (socket->acks != NULL)
+        socket->acks->is_moving = false;
+}
+
 static bool unpack_one(struct sio_socket *socket, struct unpack *image)
 {
     struct pending pending = { .id = unpack_number_max(image, SIO_ACK_ID_MAX) };

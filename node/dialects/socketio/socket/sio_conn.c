@@ -248,7 +248,8 @@ static void pack(void *upper, struct buf *image)
 {
     struct sio_conn *conn = upper;
 
-    sio_conn_pack(conn, image);
+    if (!sio_conn_pack(conn, image))
+        return;
     conn->is_ending = true;
     while (!list_is_empty(&conn->sockets))
         sio_socket_end(LIST_ENTRY(conn->sockets.next, struct sio_socket, node), &sio_moved);

@@ -42,7 +42,18 @@ static void pack_socket(const struct sio_socket *socket, struct buf *image)
     sio_auth_pack(socket, image);
 }
 
-void sio_conn_pack(const struct sio_conn *conn, struct buf *image)
+/* It goes nowhere after all. */
+static void stay(const struct sio_conn *conn)
+{
+    LIST_EACH (node, spare, &conn->sockets) {
+        struct sio_socket *socket = LIST_ENTRY(node, struct sio_socket, node);
+
+        sio_members_stay(socket);
+        sio_asks_stay(socket);
+    }
+}
+
+bool sio_conn_pack(const struct sio_conn *conn, struct buf *image)
 {
     pack_number(image, IMAGE_VERSION);
     pack_number(image, !deadline_is_set(&conn->connecting));
@@ -50,6 +61,9 @@ void sio_conn_pack(const struct sio_conn *conn, struct buf *image)
     pack_number(image, conn->socket_count);
     LIST_EACH (node, spare, &conn->sockets)
         pack_socket(LIST_ENTRY(node, struct sio_socket, node), image);
+    if (image->has_overflowed)
+        stay(conn);
+    return !image->has_overflowed;
 }
 
 /* Is it a socket that may be here? */

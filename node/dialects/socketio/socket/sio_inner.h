@@ -169,7 +169,7 @@ void sio_conn_handle(struct sio_conn *conn, struct sio_assembly **assembly);
 /* ---- sio_conn_move.c ---------------------------------------------------------------------------- */
 
 bool sio_conn_is_at_rest(const struct sio_conn *conn);
-void sio_conn_pack(const struct sio_conn *conn, struct buf *image);
+bool sio_conn_pack(const struct sio_conn *conn, struct buf *image); /* false: it does not fit */
 bool sio_conn_unpack(struct sio_conn *conn, struct slice image);
 
 /* ---- sio_admit.c -------------------------------------------------------------------------------- */
@@ -249,6 +249,7 @@ void sio_members_drain(struct sio_socket *socket);
 void sio_members_end(struct sio_socket *socket,
                      enum channel_leave how); /* all of them; frees them */
 void sio_members_pack(const struct sio_socket *socket, struct buf *image); /* rooms and cursors */
+void sio_members_stay(struct sio_socket *socket); /* they were packed, and do not go */
 bool sio_members_unpack(struct sio_socket *socket,
                         struct unpack *image); /* listens to them again */
 
@@ -288,6 +289,7 @@ void sio_asks_open(struct sio *sio); /* by sio_rooms_open() */
 void sio_asks_close(struct sio *sio);
 void sio_asks_forget(struct sio_socket *socket); /* it ends: frees its pending acks */
 void sio_asks_pack(const struct sio_socket *socket, struct buf *image);
+void sio_asks_stay(struct sio_socket *socket); /* they were packed, and do not go */
 bool sio_asks_unpack(struct sio_socket *socket, struct unpack *image);
 
 /* ---- sio_control.c ------------------------------------------------------------------------------ */

@@ -41,6 +41,13 @@ void sio_members_pack(const struct sio_socket *socket, struct buf *image)
     }
 }
 
+void sio_members_stay(struct sio_socket *socket)
+{
+    LIST_EACH (node, spare, &socket->members) {
+        LIST_ENTRY(node, struct sio_member, node)->is_moving = false;
+    }
+}
+
 static struct sio_member *create_at(struct sio_socket *socket, struct slice room, uint32_t index)
 {
     uint32_t made = socket->members_made;
