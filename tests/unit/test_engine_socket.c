@@ -623,6 +623,33 @@ static void moves(void **state)
     buf_fini(&image);
 }
 
+/* A reload has made the interval shorter: what was left of the old one is the new one, at most. */
+static void moves_after_a_reload(void **state)
+{
+    struct engine_settings settings = stage_settings;
+    struct stage *stage = *state;
+    struct engine_probe far;
+    struct engine_conn *conn;
+
+    stage_session(stage);
+    settings.ping_interval_ms = 100;
+    engine_configure(stage->engine, &settings);
+    begin_far(stage, &far);
+    engine_probe_take(&far);
+    expect("pack", "packed");
+    go_to_another_node(stage);
+    engine_configure(stage->engine, &settings);
+    conn = engine_image_unpack(stage->engine, buf_slice(&image));
+    assert_non_null(conn);
+    expect("unpack image");
+    assert_in_range(conn->beat.due_ms - now_ms, 100, 120);
+    engine_conn_enter(conn, CONN_SOCKET);
+    engine_close(conn, ENGINE_FORCED_CLOSE);
+    stage_turn(stage);
+    expect("close forced close");
+    buf_fini(&image);
+}
+
 static void on_commit_later(struct home *home)
 {
     (void)home;
@@ -710,6 +737,7 @@ int main(void)
         TEST(waits_too_much_to_move),
         TEST(is_too_much_to_move),
         TEST(moves),
+        TEST(moves_after_a_reload),
         TEST(the_home_takes_its_time),
         TEST(images_that_make_no_sense),
     };

@@ -107,15 +107,18 @@ bool engine_beat_is_over(const struct engine_conn *conn)
 
 /* ---- moving --------------------------------------------------------------------------------------------- */
 
-/* What is left until our ping; the client's own time starts anew on the other node. */
+/* What is left until our ping; the client's own time starts anew on the other node. It may be more than an interval:
+ * that of before a reload. */
 void engine_beat_pack(const struct engine_conn *conn, struct buf *image)
 {
     int64_t left_ms = conn->beat.due_ms - (int64_t)uv_now(conn->engine->node->loop);
-    uint32_t step_ms = interval_ms(conn) / REST_STEPS + 1;
+    int64_t steps = left_ms / (interval_ms(conn) / REST_STEPS + 1);
     bool is_to_ping = is_ours(conn) && !conn->is_pinged && left_ms > 0;
 
+    if (steps > REST_STEPS)
+        steps = REST_STEPS;
     pack_number(image, conn->is_pinged);
-    pack_number(image, is_to_ping ? (uint64_t)left_ms / step_ms : 0);
+    pack_number(image, is_to_ping ? (uint64_t)steps : 0);
 }
 
 void engine_beat_unpack(struct engine_conn *conn, struct unpack *image)
