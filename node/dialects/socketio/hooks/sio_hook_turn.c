@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order in which an answer is carried out is the order in which its effects can be seen: what the socket
- * is remembered by, rooms left, rooms joined, and once those are in force emits, acknowledgement and end. A
- * socket that ends meanwhile takes no more part; emits to rooms are made all the same.
+ * An answer is carried out in one order: what the socket is remembered by, rooms left, rooms joined, and once
+ * those are in force emits, acknowledgement and end. Its client may see another one: what goes by the channel of
+ * a room (sio_send.c says what of its own does) takes longer than the acknowledgement. A socket that ends
+ * meanwhile takes no more part; emits to rooms are made all the same.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * To one client. What answers it goes straight to its connection. So does an event for it alone, unless it
- * can be recovered: then the event takes the way of its private room, where it is kept and has a number.
+ * can be recovered: then the event takes the way of its private room, where it is kept and has a number, and
+ * an answer that is sent after it may be there before it.
  */
 #include <stdlib.h>
 
