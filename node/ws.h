@@ -41,7 +41,7 @@ struct ws_ops {
     const char *dialect;      /* its name, for the log; may be NULL */
     uint32_t ping_every_ms;   /* 0: --ping-interval; WS_NEVER */
     uint32_t silence_ms;      /* 0: --silence-timeout; WS_NEVER */
-    size_t message_max_bytes; /* a larger message closes with CLOSE_TOO_BIG */
+    size_t message_max_bytes; /* a larger message closes with CLOSE_TOO_BIG; may be changed */
     /* Subprotocols, the best first, NULL behind the last: the first that the client offers is
      * agreed on. NULL: none are known. */
     const char *const *protocols;

@@ -95,10 +95,12 @@ static size_t max_bytes(const struct ws *ws)
 }
 
 /* What lws says is still to come of this frame counts too, so that a frame that claims too much is
- * refused at its beginning. */
+ * refused at its beginning. A message keeps the bound that it began with, whatever the dialect's
+ * becomes meanwhile: its buffer has no more room. */
 static bool is_too_big(const struct ws *ws, size_t len)
 {
-    size_t have = ws->message == NULL ? 0 : ws->message->len, max = max_bytes(ws);
+    size_t have = ws->message == NULL ? 0 : ws->message->len;
+    size_t max = ws->message == NULL ? max_bytes(ws) : ws->message->max - 1;
 
     return have + len > max || lws_remaining_packet_payload(ws->wsi) > max - have - len;
 }

@@ -382,6 +382,40 @@ static void closed_inside_a_message(void **state)
     rig_stop(&rig);
 }
 
+/* The options are read anew while a message is coming: it keeps the bound that it began with. */
+static void another_bound_inside_a_message(void **state)
+{
+    static const struct {
+        size_t before, after;
+        const char *rest, *dialect, *client;
+    } rows[] = {
+        { 10, 100, "678", "text 12345678\n", NULL },
+        { 10, 100, "6789a", "text 123456789a\n", NULL },
+        { 10, 100, "6789ab", "", "close 1009 message too big\n" },
+        { 10, 5, "6789a", "text 123456789a\n", NULL },
+    };
+    struct rig rig;
+
+    (void)state;
+    rig_start(&rig, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ws_ops ops = pair_ops;
+        struct pair *pair;
+        char want[64];
+
+        ops.message_max_bytes = rows[i].before;
+        pair = pair_open(&rig, &ops, 0);
+        ws_client_say(&pair->client, TEXT & ~LAST, "12345");
+        turns(&rig, 20);
+        ops.message_max_bytes = rows[i].after;
+        ws_client_say(&pair->client, LAST, rows[i].rest);
+        snprintf(want, sizeof want, "open\n%s", rows[i].dialect);
+        pair_wait(pair, rows[i].rest, want, rows[i].client);
+        pair_end(&pair);
+    }
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +424,7 @@ int main(void)
         cmocka_unit_test(early),
         cmocka_unit_test(paused),
         cmocka_unit_test(closed_inside_a_message),
+        cmocka_unit_test(another_bound_inside_a_message),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
