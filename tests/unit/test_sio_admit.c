@@ -149,6 +149,43 @@ static void test_as_many_as_may_wait(void **state)
     rig_expect("a gone");
 }
 
+/* {"token":"aaa…"}: what the apps are given, and what is between the client and us. */
+static void connect_with(struct engine_conn *conn, size_t auth_len, size_t offset_len)
+{
+    size_t token_len = auth_len - strlen("{\"token\":\"\"}");
+    struct buf text;
+
+    buf_init(&text, 200000);
+    buf_add_text(&text, "0{\"offset\":\"");
+    for (size_t i = 0; i < offset_len; i++)
+        buf_add_byte(&text, 'o');
+    buf_add_text(&text, "\",\"token\":\"");
+    for (size_t i = 0; i < token_len; i++)
+        buf_add_byte(&text, 'a');
+    buf_add_text(&text, "\"}");
+    assert_true(buf_add_byte(&text, '\0'));
+    rig_text(conn, text.data);
+    buf_fini(&text);
+}
+
+static void test_as_large_as_a_payload_may_be(void **state)
+{
+    struct engine_conn *conn = rig_open_conn(ENGINE_4, "");
+
+    (void)state;
+    rig.decisions[0] = RIG_LATER;
+    connect_with(conn, 65536, 70000);
+    assert_int_equal(sio_admission_auth(rig.waiting).len, 65536);
+    rig_forget_notes();
+    rig_closed(conn, ENGINE_TRANSPORT_CLOSE);
+    rig_expect("a gone");
+    conn = rig_open_conn(ENGINE_4, "");
+    connect_with(conn, 65537, 0);
+    rig_expect("c2 closes: forced server close");
+    assert_int_equal(rig.node.metrics.limits[LIMIT_SOCKETIO_ADMISSION_QUEUE], 1);
+    rig_closed(conn, ENGINE_TRANSPORT_CLOSE);
+}
+
 static void test_as_many_bytes_as_may_wait(void **state)
 {
     struct engine_conn *conn = asked();
@@ -263,6 +300,7 @@ int main(void)
         RIG_TEST(test_what_comes_meanwhile_is_kept),
         RIG_TEST(test_what_was_kept_ends_the_socket),
         RIG_TEST(test_as_many_as_may_wait),
+        RIG_TEST(test_as_large_as_a_payload_may_be),
         RIG_TEST(test_as_many_bytes_as_may_wait),
         RIG_TEST(test_a_refusal_drops_what_came),
         RIG_TEST(test_connect_again_meanwhile),

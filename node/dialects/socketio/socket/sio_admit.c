@@ -6,8 +6,8 @@
  *
  * A client that comes back and can be recovered skips the apps: it is who it was.
  *
- * Any app may take its time. What the client sends meanwhile to the namespace is kept, within bounds, and
- * handled behind the answer; its DISCONNECT ends the whole thing, as the connection's end does. With a refusal
+ * Any app may take its time. The CONNECT's payload and what the client sends meanwhile to the namespace are kept,
+ * within bounds, and the latter is handled behind the answer; its DISCONNECT ends the whole thing, as the connection's end does. With a refusal
  * it is dropped: the client had no right to it yet.
  */
 #include <assert.h>
@@ -269,13 +269,13 @@ void sio_refuse(struct sio_admission *admission, struct slice message, struct sl
 
 /* ---- begin --------------------------------------------------------------------------------------------- */
 
-/* Without pid and offset, which are between the client and us. */
-static void copy_auth(struct slice text, struct buf *out)
+/* Without pid and offset, which are between the client and us. False: that is more than may wait. */
+static bool copy_auth(struct slice text, struct buf *out)
 {
     struct json auth = { JSON_OBJECT, text }, name, value;
     size_t offset = 0;
 
-    buf_init(out, text.len + 1);
+    buf_init(out, KEPT_BYTES_MAX);
     buf_add_byte(out, '{');
     while (json_next_member(auth, &offset, &name, &value)) {
         if (json_text_is(name, "pid") || json_text_is(name, "offset"))
@@ -286,7 +286,7 @@ static void copy_auth(struct slice text, struct buf *out)
         buf_add_byte(out, ':');
         buf_add_slice(out, value.raw);
     }
-    buf_add_byte(out, '}');
+    return buf_add_byte(out, '}');
 }
 
 /* In protocol 4 the client makes the same id of what it knows. */
@@ -308,6 +308,7 @@ void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice a
         .is_object = true,
     };
     struct sio_admission *admission;
+    struct buf kept;
     char id[SIO_ID_MAX];
 
     if (!make_id(conn, nsp, id)) {
@@ -315,9 +316,14 @@ void sio_admission_begin(struct sio_conn *conn, struct slice nsp, struct slice a
         sio_conn_refuse(conn, nsp, &too_long);
         return;
     }
+    if (!copy_auth(auth, &kept)) {
+        buf_fini(&kept);
+        sio_conn_fault(conn, SIO_FAULT_QUEUE);
+        return;
+    }
     admission = xcalloc(1, sizeof *admission);
     list_init(&admission->kept);
-    copy_auth(auth, &admission->auth);
+    admission->auth = kept;
     admission->socket = sio_socket_create(conn, nsp, id);
     admission->socket->admission = admission;
     if (!sio_recovery_begin(conn, nsp, auth, on_recovered, admission, &admission->recovery))
