@@ -478,6 +478,7 @@ static struct client *client_move(struct client *client, struct station *to)
     assert_true(sio_members_unpack(&moved->socket, &bytes));
     assert_true(sio_asks_unpack(&moved->socket, &bytes));
     assert_true(unpack_is_done(&bytes));
+    assert_int_equal(moved->socket.members_made, client->socket.members_made);
     buf_fini(&image);
     return moved;
 }

@@ -3,7 +3,7 @@
  * A connection on its way to another node, with all that it carries:
  *
  *     image  = version is_joined assembly count *socket
- *     socket = nsp id pid data members_made members asks identity
+ *     socket = nsp id pid data members asks identity
  *
  * It moves at rest only: nobody is being admitted, and no app has something under way.
  */
@@ -15,7 +15,7 @@
 #include "sio_name.h"
 #include "sio_session.h"
 
-enum { IMAGE_VERSION = 1 };
+enum { IMAGE_VERSION = 2 };
 
 bool sio_conn_is_at_rest(const struct sio_conn *conn)
 {
@@ -36,7 +36,6 @@ static void pack_socket(const struct sio_socket *socket, struct buf *image)
     pack_slice(image, sio_id(socket));
     pack_slice(image, slice_of(socket->session != NULL ? socket->session->pid : ""));
     sio_data_pack(socket, image);
-    pack_number(image, socket->members_made);
     sio_members_pack(socket, image);
     sio_asks_pack(socket, image);
     sio_auth_pack(socket, image);
@@ -79,16 +78,8 @@ static bool check_socket(const struct sio_conn *conn, struct slice nsp, struct s
 
 static bool unpack_state(struct sio_socket *socket, struct unpack *image)
 {
-    uint32_t members_made;
-
-    if (!sio_data_unpack(socket, image))
-        return false;
-    members_made = (uint32_t)unpack_number_max(image, UINT32_MAX);
-    if (!sio_members_unpack(socket, image))
-        return false;
-    if (socket->members_made < members_made)
-        socket->members_made = members_made;
-    return sio_asks_unpack(socket, image) && sio_auth_unpack(socket, image);
+    return sio_data_unpack(socket, image) && sio_members_unpack(socket, image) &&
+           sio_asks_unpack(socket, image) && sio_auth_unpack(socket, image);
 }
 
 static bool unpack_socket(struct sio_conn *conn, struct unpack *image)

@@ -3,7 +3,9 @@
  * Memberships that go on elsewhere: on another node, or after a client that broke off has come back. Each goes
  * on after its cursor; so nothing is lost and nothing comes twice. One that had not begun begins anew.
  *
- *     image = count *( room index has-begun [from cursor] )
+ *     image = made count *( room index has-begun [from cursor] )
+ *
+ * `made` is above every index, also of rooms that were left: none is used again.
  */
 #include "sio_room.h"
 
