@@ -104,6 +104,9 @@ static void test_joins_that_do_not_come_to_pass(void **state)
     sio_join(&goner->socket, SLICE_LITERAL("r"), on_joined, &gone);
     sio_join(&goner->socket, SLICE_LITERAL(""), on_joined, &refused);
     client_end(goner, CHANNEL_LEAVE_IN_ORDER);
+    sio_join(&goner->socket, SLICE_LITERAL("r"), on_joined, &gone);
+    sio_join(&goner->socket, SLICE_LITERAL(""), on_joined, &refused);
+    assert_true(list_is_empty(&goner->socket.members));
     client_expect_nothing(leaver);
     assert_false(gone.is_over || refused.is_over);
 }

@@ -153,7 +153,8 @@ struct sio_socket *sio_find(struct sio *sio, struct slice nsp, struct slice id);
  * --socketio-max-rooms already. UNAVAILABLE: Redis. */
 typedef void sio_joined_fn(enum result result, void *ctx);
 
-/* Idempotent. `done` (may be NULL) runs once, never before this returns, not when the socket ends before. */
+/* Idempotent. `done` (may be NULL) runs once, never before this returns, not when the socket ends before; one that
+ * is over joins nothing. */
 void sio_join(struct sio_socket *socket, struct slice room, sio_joined_fn *done, void *ctx);
 void sio_leave(struct sio_socket *socket, struct slice room);
 bool sio_is_in(const struct sio_socket *socket, struct slice room);

@@ -132,6 +132,8 @@ void sio_join(struct sio_socket *socket, struct slice room, sio_joined_fn *done,
     const struct config *config = socket->sio->node->config;
     struct sio_member *member;
 
+    if (socket->state == SIO_OVER)
+        return;
     if (!sio_room_name_is_valid(room) && !sio_is_in(socket, room)) {
         tell_soon(socket, RESULT_INVALID, done, ctx);
         return;
