@@ -12,6 +12,7 @@ const TRANSPORTS = { websocket: ['websocket'], polling: ['polling'], 'polling, t
 
 const CLIENTS = {
   'socket.io-client 4.x': (t, url, options) => JsClient.open(t, 4, url, options),
+  'socket.io-client 3.x': (t, url, options) => JsClient.open(t, 3, url, options),
   'socket.io-client 2.x': (t, url, options) => JsClient.open(t, 2, url, options),
   'python-socketio': (t, url, options) => PythonClient.open(t, url,
     { ...options, events: ['greeting', 'back', 'news', 'number', 'picture'] }),

@@ -5,10 +5,11 @@ import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { io as io4 } from 'socket.io-client';
+import { io } from 'socket.io-client';
 import { until } from './process.js';
 
-const io2 = createRequire(import.meta.url)('socket.io-client-2');
+const require = createRequire(import.meta.url);
+const LINES = { 2: require('socket.io-client-2'), 3: require('socket.io-client-3').io, 4: io };
 
 /** What came, by event; `next` takes them one by one. */
 class Heard {
@@ -32,21 +33,21 @@ class Heard {
   }
 }
 
-/** A JavaScript client of the 4.x or the 2.x line. */
+/** A JavaScript client of the 4.x, the 3.x or the 2.x line. */
 export class JsClient extends Heard {
   constructor(t, version, url, { namespace = '/', auth, query, ...options } = {}) {
     super();
     this.version = version;
     const target = url + (namespace === '/' ? '' : namespace);
     const common = { forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options };
-    this.socket = version === 4 ? io4(target, { ...common, auth, query }) : io2(target, { ...common, query });
+    this.socket = LINES[version](target, version === 2 ? { ...common, query } : { ...common, auth, query });
     const { socket } = this;
     socket.on('connect', () => this.connects = (this.connects ?? 0) + 1);
     socket.on('disconnect', (reason) => (this.disconnected = reason));
     const failed = (error) => (this.error = error);
     socket.on('connect_error', failed);
     if (version === 2) socket.on('error', failed);
-    if (version === 4) socket.onAny((name, ...args) => this.hear(name, args));
+    if (version > 2) socket.onAny((name, ...args) => this.hear(name, args));
     else {
       const { onevent } = socket;
       socket.onevent = (packet) => {
