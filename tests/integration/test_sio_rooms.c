@@ -595,8 +595,8 @@ static void on_counted(enum result result, uint64_t members, void *ctx)
 {
     struct counted *counted = ctx;
 
-    assert_int_equal(result, RESULT_OK);
-    counted->got = members;
+    if (result == RESULT_OK) /* else Redis is on its way back: it is asked again */
+        counted->got = members;
     counted->is_asking = false;
 }
 
