@@ -78,7 +78,7 @@ for (let round = 0; round < FLEETS; round++) {
 }
 
 // an agent may say 66 things at once, and 33 a second: so many acknowledgements, and no more
-const SHARED = 240;
+const SHARED = 160;
 
 test('fleet: between equals each has its share', { timeout: 60000 }, async (t) => {
   const fleet = await startFleet(t, { heartbeat: QUIET });
@@ -90,8 +90,8 @@ test('fleet: between equals each has its share', { timeout: 60000 }, async (t) =
     };
     await Promise.all(Array.from({ length: CALLERS }, caller));
     const shares = agents.map((agent) => agent.cmds.length);
-    // 60 ± 5 standard deviations
-    assert.ok(shares.every((share) => share > 26 && share < 94), `${JSON.stringify(placement)}: ${shares}`);
+    // 40 ± 4.7 standard deviations
+    assert.ok(shares.every((share) => share > 14 && share < 66), `${JSON.stringify(placement)}: ${shares}`);
     agents.forEach((agent) => agent.stop());
     for (const agent of agents) await fleet.gone(agent.instanceId);
   }
