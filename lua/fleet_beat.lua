@@ -43,8 +43,13 @@ if not epoch or is_another then
   redis.call('HSET', META, 'epoch', string.format('%.0f', epoch))
 end
 if is_another and version then
-  version = string.format('%.0f', math.max(now * VERSIONS_PER_MS, version + 1))
-  redis.call('HSET', META, 'version', version, 'floor', version)
+  local floor = math.max(now * VERSIONS_PER_MS, version + 1)
+  version = floor
+  for _, id in ipairs(redis.call('ZRANGE', VERSIONS, 0, -1)) do -- what lies behind the floor is read piece by piece
+    version = version + 1
+    redis.call('ZADD', VERSIONS, string.format('%.0f', version), id)
+  end
+  redis.call('HSET', META, 'version', string.format('%.0f', version), 'floor', string.format('%.0f', floor))
 end
 if ARGV[6] ~= '' and run ~= ARGV[6] then
   redis.call('HSET', META, 'run', ARGV[6])

@@ -34,7 +34,7 @@ local function bury(id)
   redis.call('ZADD', GONE, string.format('%.0f', meta.version), id)
   if redis.call('ZCARD', GONE) > TOMBSTONES_MAX then
     local oldest = redis.call('ZPOPMIN', GONE, TOMBSTONES_CUT)
-    meta.floor = tonumber(oldest[#oldest])
+    meta.floor = math.max(meta.floor, tonumber(oldest[#oldest]))
   end
 end
 

@@ -264,6 +264,7 @@ static void on_broken(const char *reason, void *ctx)
     struct store *store = ctx;
 
     (void)reason;
+    store->run_id[0] = '\0'; /* what waits may go to another one */
     lose_flight(store);
     set_up(store, false);
 }

@@ -214,7 +214,11 @@ struct agent_item_kind {
         replaces; /* of enum agent_item_trait: what it makes idle, where that is the last in line */
     unsigned traits;
 };
-enum agent_item_trait { ITEM_IS_TOUCH = 1, ITEM_IS_STATE = 2 };
+enum agent_item_trait {
+    ITEM_IS_TOUCH = 1,
+    ITEM_IS_STATE = 2,
+    ITEM_IS_LAST = 4, /* it takes away what the store has of the agent: never given up */
+};
 
 /* The first member of what an item is. */
 struct agent_item {
@@ -230,7 +234,7 @@ void agent_queue_add(struct agent *agent, struct agent_item *item);
 struct agent_item *agent_queue_first(const struct agent *agent);
 void agent_item_done(struct agent *agent);
 
-/* UNAVAILABLE, UNCERTAIN: it is tried again, later each time. Errors are not for ever: after some the agent goes. */
+/* UNAVAILABLE, UNCERTAIN: it is tried again, later each time. After some errors it is given up, and the agent with it. */
 void agent_item_failed(struct agent *agent, enum result result);
 void agent_queue_fini(struct agent *agent);
 

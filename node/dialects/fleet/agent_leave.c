@@ -85,7 +85,9 @@ static void run_leave(struct agent *agent, struct agent_item *item)
     leave_with(agent, &parting, on_removed);
 }
 
-static const struct agent_item_kind leave_kind = { .name = "leave", .run = run_leave };
+static const struct agent_item_kind leave_kind = { .name = "leave",
+                                                   .run = run_leave,
+                                                   .traits = ITEM_IS_LAST };
 
 void agent_leave(struct agent *agent)
 {

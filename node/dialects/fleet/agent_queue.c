@@ -2,7 +2,7 @@
 /*
  * What an agent said, on its way into the store: one operation at a time, in the order in which it came, so that
  * an acknowledgement's hold exists before a later state clears it. What Redis does not answer is tried again until it
- * does; what it answers with an error is given up after a while, and the agent with it. Meanwhile an answer to a poll
+ * does; what it answers with an error is given up after a while, and the agent with it, but for the end itself. Meanwhile an answer to a poll
  * makes the one before it idle, so that little waits, however long that takes; where too much waits all the same,
  * nothing more is read.
  */
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "fleet_realm.h"
 
 enum {
     QUEUE_BYTES_MAX = 8 * 1024 * 1024,
@@ -132,8 +133,10 @@ static bool is_error(const struct agent *agent, enum result result)
     return result == RESULT_UNCERTAIN && agent->disconnects == disconnects(agent);
 }
 
+/* What it was told may be there all the same. */
 static void give_up(struct agent *agent)
 {
+    fleet_realm_want_own(agent->realm);
     log_error(&agent->log, "agent.stuck", "what=%s", agent_queue_first(agent)->kind->name);
     agent_kick(agent, FLEET_KICK_STUCK);
     agent_item_done(agent);
@@ -149,7 +152,7 @@ void agent_item_failed(struct agent *agent, enum result result)
               result_name(result), agent->failures);
     first->is_repeat |= result == RESULT_UNCERTAIN;
     first->errors += is_error(agent, result);
-    if (first->errors >= ERRORS_MAX) {
+    if (first->errors >= ERRORS_MAX && (first->kind->traits & ITEM_IS_LAST) == 0) {
         give_up(agent);
         return;
     }

@@ -134,7 +134,9 @@ static void run_seat(struct agent *agent, struct agent_item *item)
                   agent_id(agent), on_dismissed, agent, &agent->op);
 }
 
-static const struct agent_item_kind seat_kind = { .name = "seat", .run = run_seat };
+static const struct agent_item_kind seat_kind = { .name = "seat",
+                                                  .run = run_seat,
+                                                  .traits = ITEM_IS_LAST };
 
 void agent_leave_seat(struct agent *agent)
 {

@@ -55,6 +55,11 @@ uint64_t fleet_realm_epoch(const struct fleet_realm *realm)
     return realm->beating->epoch;
 }
 
+void fleet_realm_want_own(struct fleet_realm *realm)
+{
+    fleet_sweep_want_own(realm->beating->sweep);
+}
+
 /* What the store has may be something else than we think: everybody is asked for everything. */
 static void ask_all(struct fleet_realm *realm)
 {
@@ -73,7 +78,7 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
     if (is_lost) {
         log_warn(NULL, "fleet.lost", "realm=%s", log_quote(realm->name, strlen(realm->name)));
         rest_end_streams(realm->fleet->rest, realm);
-        fleet_sweep_want_own(beating->sweep);
+        fleet_realm_want_own(realm);
     }
     if (is_lost || (beating->is_shaky && beating->epoch != 0))
         ask_all(realm);

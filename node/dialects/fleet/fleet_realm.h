@@ -21,6 +21,9 @@ void fleet_realm_heard(struct fleet_realm *realm, const struct fleet_beat *beat)
 /* Changes when Redis has lost what it had, or may have. 0: not known yet. */
 uint64_t fleet_realm_epoch(const struct fleet_realm *realm);
 
+/* The store may have instances that are said to be ours and have no agent: with the next beat they go. */
+void fleet_realm_want_own(struct fleet_realm *realm);
+
 /* ---- fleet_sweep ------------------------------------------------------------------------------------- */
 
 /* Removes what dead nodes left, one instance after the other; and what is ours by mistake. */

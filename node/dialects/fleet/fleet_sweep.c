@@ -101,6 +101,9 @@ static void on_removed(enum result result, const struct fleet_removed *removed, 
     if (result == RESULT_OK) {
         sweep->removed++;
         parting_tell_lost(sweep->realm, removed);
+    } else if (result == RESULT_UNAVAILABLE) { /* not this one's fault */
+        rest(sweep);
+        return;
     } else if (result != RESULT_NOT_FOUND) {
         strings_add(&sweep->failed, slice_of(sweep->id));
     }

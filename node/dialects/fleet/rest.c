@@ -120,7 +120,7 @@ void rest_call_free(struct rest_call **call_ref)
     free(call);
 }
 
-/* What it asked for goes on, where it has begun. */
+/* A command goes on, where it has begun. */
 static void on_gone(void *ctx)
 {
     struct rest_call *call = ctx;

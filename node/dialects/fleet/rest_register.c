@@ -6,7 +6,7 @@
  *     POST    the registration, then its key: a key is never there without its claims
  *     DELETE  the key, then the registration
  *
- * What a POST has begun and cannot tell, because its caller goes or Redis does not answer, it takes back.
+ * What a POST has begun and cannot tell, because its caller goes or Redis does not answer, it tries, once, to take back.
  */
 #include <stdio.h>
 #include <stdlib.h>
