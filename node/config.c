@@ -316,7 +316,7 @@ const struct option options[] = {
     { "socketio-transports", OPTION_STRINGS, GROUP_SOCKETIO, ON_RELOAD, FIELD(socketio_transports), "polling,websocket", 1, 2,
       "NAME", "polling, websocket, or both", NULL, NULL },
     { "socketio-upgrade-timeout", OPTION_DURATION, GROUP_SOCKETIO, ON_RELOAD, FIELD(socketio_upgrade_timeout_ms), "10s", 100, MINUTES(10),
-      "TIME", "how long an upgrade to WebSocket may take", NULL, NULL },
+      "TIME", "how long a WebSocket that is to take over may take to say so (`5`)", NULL, NULL },
     { "socketio-upgrades", OPTION_BOOL, GROUP_SOCKETIO, ON_RELOAD, FIELD(socketio_upgrades), "true", 0, 1,
       NULL, "let clients go from polling to WebSocket", NULL, NULL },
     { "sse-query-auth", OPTION_BOOL, GROUP_FLEET, ON_RELOAD, FIELD(sse_query_auth), "false", 0, 1,

@@ -108,7 +108,7 @@ static void *architus_open(struct node *node, struct sio *sio)
     return app;
 }
 
-/* Who accepts no tokens leaves the list to nodes that do. */
+/* Who has never accepted tokens leaves the list to nodes that do. */
 static void architus_configure(void *opened)
 {
     struct architus *app = opened;

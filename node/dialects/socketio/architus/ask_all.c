@@ -58,7 +58,7 @@ static void take_page(struct request *request, const struct pool_answer *answer)
     }
     buf_clear(&all->cursor);
     buf_add_slice(&all->cursor, answer->next);
-    if (slice_is(answer->next, "0"))
+    if (slice_is(answer->next, "0") || request->is_too_much)
         request_finish(request);
     else
         request_flush(request); /* all_drained() reads the next one */

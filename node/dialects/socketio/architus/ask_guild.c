@@ -127,6 +127,7 @@ static void on_all_kept(enum result result, struct slice text, void *ctx)
 
 static void all_begin(struct request *request)
 {
+    request->is_too_much = false; /* it may have been tried before */
     look_up(request, on_all_kept);
 }
 

@@ -31,7 +31,7 @@ struct word {
     struct store_op *listing;
     struct store_op **sending; /* for each node */
     size_t count, left;        /* nodes; of them those whose inbox has not answered */
-    enum result result;        /* the first that went wrong */
+    enum result result;        /* of listing them; UNAVAILABLE: an inbox could not be written */
     store_done_fn *done;       /* NULL: nobody waits */
     void *ctx;
     struct word **slot;
