@@ -151,6 +151,13 @@ static void test_connection_ends_while_it_is_probed(void **state)
     assert_int_equal(world.packed, 0);
 }
 
+static void upgrade_while_busy(struct socket *socket, struct session *session)
+{
+    world.is_busy = true;
+    deal_open(session, versions[0]);
+    upgrade(socket, session);
+}
+
 /* What the client says meanwhile waits. */
 static void test_commit_waits_for_rest(void **state)
 {
@@ -158,9 +165,7 @@ static void test_commit_waits_for_rest(void **state)
     struct socket socket;
 
     (void)state;
-    world.is_busy = true;
-    deal_open(&session, versions[0]);
-    upgrade(&socket, &session);
+    upgrade_while_busy(&socket, &session);
     for (int i = 0; i < 100; i++)
         socket_say(&socket, "4x");
     expect_bad_request(&session);
@@ -199,9 +204,7 @@ static void test_commit_outlasts_the_upgrade_timeout(void **state)
     uint64_t until;
 
     (void)state;
-    world.is_busy = true;
-    deal_open(&session, versions[0]);
-    upgrade(&socket, &session);
+    upgrade_while_busy(&socket, &session);
     until = uv_now(&world.loop) + world.settings.upgrade_timeout_ms + 200;
     support_wait(&world.loop, is_past, &until, SUPPORT_WAIT_MS, "the upgrade's time to pass");
     rest();
@@ -217,9 +220,7 @@ static void test_commit_waits_too_long(void **state)
     struct socket socket;
 
     (void)state;
-    world.is_busy = true;
-    deal_open(&session, versions[0]);
-    upgrade(&socket, &session);
+    upgrade_while_busy(&socket, &session);
     socket_expect(&socket, "close\n"); /* its heartbeat ended meanwhile */
     socket_end(&socket);
     wait_for_end(ENGINE_PING_TIMEOUT);

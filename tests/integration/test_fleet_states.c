@@ -132,18 +132,24 @@ static void expect_claims(const char *wanted)
     free(bases);
 }
 
+/* What Redis had in between is kept. */
+static void apply_x_then_y(struct game *game)
+{
+    rig_add(game, "x");
+    rig_apply(game);
+    copy_keys(FLEET_KEY, "kept:");
+    rig_drop(game, 0);
+    rig_add(game, "y");
+    rig_apply(game);
+}
+
 static void what_redis_lost_is_noticed(void **state)
 {
     struct game game = rig_game(1);
     uint64_t version;
 
     (void)state;
-    rig_add(&game, "x");
-    rig_apply(&game);
-    copy_keys(FLEET_KEY, "kept:");
-    rig_drop(&game, 0);
-    rig_add(&game, "y");
-    rig_apply(&game);
+    apply_x_then_y(&game);
     version = rig_expect_changes(0, "0001; ");
     copy_keys("kept:", FLEET_KEY);
     game.rooms[0].connections = 3; /* the same rooms as in what it applied last */
@@ -224,12 +230,7 @@ static void who_leaves_takes_what_is_there(void **state)
     struct game game = rig_game(1);
 
     (void)state;
-    rig_add(&game, "x");
-    rig_apply(&game);
-    copy_keys(FLEET_KEY, "kept:");
-    rig_drop(&game, 0);
-    rig_add(&game, "y");
-    rig_apply(&game);
+    apply_x_then_y(&game);
     copy_keys("kept:", FLEET_KEY);
     assert_int_equal(rig_leave(&game).result, RESULT_OK);
     expect_claims("");
