@@ -128,6 +128,12 @@ static inline struct slice agent_owner(const struct agent *agent)
     return slice_of(agent->fleet->node->id);
 }
 
+/* How often our link to Redis has broken: where that has not changed, what was asked has been answered. */
+static inline uint64_t agent_disconnects(const struct agent *agent)
+{
+    return store_stats(agent->fleet->node->store)->disconnects;
+}
+
 /* ---- agent_door ------------------------------------------------------------------------------------ */
 
 void agent_arrive(struct http_request *request, void *fleet);

@@ -65,11 +65,6 @@ void agent_end_tasks(struct agent *agent)
     }
 }
 
-static uint64_t disconnects(const struct agent *agent)
-{
-    return store_stats(agent->fleet->node->store)->disconnects;
-}
-
 /* Until a command's time-out; 0: it is over. */
 static uint32_t left_ms(const struct agent *agent, uint64_t until_ms)
 {
@@ -100,7 +95,7 @@ static void on_verified(enum result result, const struct fleet_beat *beat, void 
         return;
     }
     fleet_realm_heard(agent->realm, beat);
-    if (beat->epoch == item->task->epoch && disconnects(agent) == item->task->disconnects) {
+    if (beat->epoch == item->task->epoch && agent_disconnects(agent) == item->task->disconnects) {
         agent_kick(agent, FLEET_KICK_ACK);
         settled(agent, AGENT_TIMED_OUT);
     } else {
@@ -287,7 +282,7 @@ static void task_add(struct agent *agent, const struct agent_command *command, a
     task->ctx = ctx;
     task->sent_us = clock_us();
     task->epoch = fleet_realm_epoch(agent->realm);
-    task->disconnects = disconnects(agent);
+    task->disconnects = agent_disconnects(agent);
     deadline_init(&task->deadline);
     task_await(task, left_ms(agent, command->until_ms));
     HASH_ADD(hh, agent->tasks, number, sizeof task->number, task);

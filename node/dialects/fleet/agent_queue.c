@@ -76,11 +76,6 @@ static void drop_idle(struct agent *agent, const struct agent_item_kind *kind)
 
 /* ---- one after the other ------------------------------------------------------------------------------ */
 
-static uint64_t disconnects(const struct agent *agent)
-{
-    return store_stats(agent->fleet->node->store)->disconnects;
-}
-
 /* The last thing that is done: an agent that is leaving has left when nothing waits any more. */
 static void run(struct agent *agent)
 {
@@ -91,7 +86,7 @@ static void run(struct agent *agent)
         struct agent_item *first = agent_queue_first(agent);
 
         agent->is_busy = true;
-        agent->disconnects = disconnects(agent);
+        agent->disconnects = agent_disconnects(agent);
         first->kind->run(agent, first);
     }
     agent->is_running = false;
@@ -130,7 +125,7 @@ static void on_retry(struct deadline *deadline)
 /* Nobody knows what became of it, though the link has held: so there was an answer. */
 static bool is_error(const struct agent *agent, enum result result)
 {
-    return result == RESULT_UNCERTAIN && agent->disconnects == disconnects(agent);
+    return result == RESULT_UNCERTAIN && agent->disconnects == agent_disconnects(agent);
 }
 
 /* What it was told may be there all the same. */
